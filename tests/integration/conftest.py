@@ -1,0 +1,101 @@
+"""The lab for integration tests: raised once, put back in order before each module."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+
+from tests.fakeapi import FakeApiProcess, Pki
+from tests.lab import Lab, Router
+from tests.lab.router import FRR_BIN
+from tests.lab.seedlab import lan
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip, with the reason, where the machine cannot hold a lab."""
+    missing = _missing()
+    if missing:
+        for item in items:
+            if Path(__file__).parent in item.path.parents:
+                item.add_marker(pytest.mark.skip(reason=missing))
+
+
+def _missing() -> str:
+    if os.geteuid() != 0:
+        return "the lab needs root"
+    if not (FRR_BIN / "bgpd").exists():
+        return "the lab needs the package frr"
+    tools = [tool for tool in ("unshare", "nsenter", "ip", "vtysh") if not shutil.which(tool)]
+    return f"the lab needs {', '.join(tools)}" if tools else ""
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item):
+    """Attach the routers' logs to a failure: the lab is gone when somebody reads it."""
+    report = (yield).get_result()
+    used = getattr(item, "funcargs", {}).get("lab")
+    if report.failed and used is not None:
+        report.sections.append(("lab", used.describe() + "\n" + used.logs()))
+
+
+@pytest.fixture(scope="session")
+def raised_lab() -> Iterator[Lab]:
+    """One lab for the whole session: three nodes, FRR's daemons started directly."""
+    with Lab() as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def lab(raised_lab: Lab) -> Lab:
+    """The session's lab, put back in order for this module."""
+    raised_lab.reset()
+    return raised_lab
+
+
+@pytest.fixture
+def r1(lab: Lab) -> Router:
+    """Router one, where kubewatch runs."""
+    return lab.r1
+
+
+@pytest.fixture
+def r2(lab: Lab) -> Router:
+    """Router two, the clients' router and r1's peer."""
+    return lab.r2
+
+
+@pytest.fixture(scope="session")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
+    """Certificates of the fake API server."""
+    return Pki(tmp_path_factory.mktemp("pki"))
+
+
+@pytest.fixture(scope="module")
+def module_api(lab: Lab, pki: Pki) -> Iterator[FakeApiProcess]:
+    """A fake API server at https://192.168.99.20:6443, reachable from r1."""
+    with FakeApiProcess(lan(20)[4], 6443, pki, lab.api) as api:
+        yield api
+
+
+@pytest.fixture
+def api(lab: Lab, module_api: FakeApiProcess) -> FakeApiProcess:
+    """The same, as new: it knows the lab's nodes and nothing else."""
+    module_api.reset()
+    module_api.put(*lab.node_objects())
+    return module_api
+
+
+@pytest.fixture(scope="session")
+def kubewatch_binary() -> Path:
+    """The daemon under test: $KUBEWATCH, or what the build left."""
+    built = [ROOT / "kubewatch" / "kubewatch", ROOT / "build" / "kubewatch" / "kubewatch"]
+    for candidate in [Path(os.environ.get("KUBEWATCH", "")), *built]:
+        if candidate.is_file():
+            return candidate
+    pytest.skip("kubewatch is not built; set KUBEWATCH to its path")

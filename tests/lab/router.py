@@ -1,0 +1,314 @@
+"""FRR in a namespace, with the paths it has in production.
+
+The router's directories are bind-mounted over /run, /etc/frr, /var/lib, /var/log, /var/tmp and
+/usr/lib/frr in its private mount namespace. So no daemon needs an option that production does not
+have, watchfrr and Debian's own scripts work as they are, and the host is left untouched.
+
+kubewatch is copied into the router's own /usr/lib/frr, where an installed one would be: that also
+proves that the binary does not lean on its build tree.
+"""
+
+from __future__ import annotations
+
+import json as jsonlib
+import os
+import pwd
+import shutil
+import signal
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Iterable, Iterator
+
+from . import proc
+from .kernel import KernelRoute, kernel_routes
+from .monitor import RouteMonitor
+from .netns import CommandError, Namespace, Run
+from .vty import vty
+from .wait import poll
+
+FRR_BIN = Path("/usr/lib/frr")
+FRR_DAEMONS = ("zebra", "mgmtd", "staticd", "bgpd")
+# Production waits 60 s between restarts, counted from the first start: too long for a test.
+WATCHFRR_OPTIONS = "--min-restart-interval 1 --max-restart-interval 2"
+BASE_OPTIONS = "-A 127.0.0.1 --limit-fds 1024"
+
+
+@dataclass
+class KubewatchSetup:
+    """How to run kubewatch. The default sanitizer options only say where a report goes:
+
+    a daemon has no stderr, so without log_path it would vanish.
+    """
+
+    binary: Path
+    config: str = ""
+    options: str = "-f /etc/frr/kubewatch.conf"
+    env: dict[str, str] = field(
+        default_factory=lambda: {
+            "ASAN_OPTIONS": "log_path=/var/log/frr/asan",
+            "UBSAN_OPTIONS": "log_path=/var/log/frr/ubsan:print_stacktrace=1",
+            "TSAN_OPTIONS": "log_path=/var/log/frr/tsan",
+        }
+    )
+
+
+class Router:
+    """One FRR router: zebra, staticd, bgpd (mgmtd where it exists) and, on demand, kubewatch."""
+
+    def __init__(
+        self,
+        run: Run,
+        space: Namespace,
+        config: str,
+        *,
+        watchfrr: bool = False,
+        options: dict[str, str] | None = None,
+        kubewatch: KubewatchSetup | None = None,
+        binds: Iterable[tuple[Path, str]] = (),
+    ) -> None:
+        """`options` adds words to a daemon's command line, e.g. {"bgpd": "-M /path/module.so"};
+
+        `binds` are more (host path, router path) pairs, e.g. for a module directory.
+        """
+        self.name = space.name
+        self.space = space
+        self.directory = run.directory / space.name
+        self.watchfrr = watchfrr
+        self.kubewatch = kubewatch
+        self._options = options or {}
+        self._user = pwd.getpwnam("frr")
+        self.daemons = tuple(d for d in FRR_DAEMONS if (FRR_BIN / d).exists())
+        self._lay_out(list(binds))
+        self.write_etc("vtysh.conf", "")
+        self.write_etc("frr.conf", config)
+        if kubewatch:
+            self.install_kubewatch(kubewatch)
+        self._write_daemons_file()
+
+    # ---- files -----------------------------------------------------------------------------
+
+    @property
+    def etc(self) -> Path:
+        """The router's /etc/frr, as the host sees it."""
+        return self.directory / "etc"
+
+    @property
+    def run_dir(self) -> Path:
+        """The router's /run/frr, as the host sees it."""
+        return self.directory / "run" / "frr"
+
+    def log_path(self, daemon: str) -> Path:
+        """A daemon's log file."""
+        return self.directory / "log" / "frr" / f"{daemon}.log"
+
+    def log_tail(self, daemon: str, lines: int = 30) -> str:
+        """The end of a daemon's log, for failure reports."""
+        path = self.log_path(daemon)
+        text = path.read_text(errors="replace") if path.exists() else ""
+        return "\n".join(text.splitlines()[-lines:])
+
+    def sanitizer_reports(self) -> dict[str, str]:
+        """What the sanitizers of kubewatch wrote, by file name; empty is good."""
+        found: dict[str, str] = {}
+        for kind in ("asan", "ubsan", "tsan"):
+            for path in self.log_path("x").parent.glob(f"{kind}.*"):
+                found[path.name] = path.read_text(errors="replace")
+        return found
+
+    def write_etc(self, name: str, text: str) -> Path:
+        """Write a file below /etc/frr as Debian has it: 0640 frr:frr, replaced as a whole."""
+        path = self.etc / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(path.name + ".new")
+        temporary.write_text(text)
+        temporary.chmod(0o640)
+        for item in (temporary, path.parent):
+            os.chown(item, self._user.pw_uid, self._user.pw_gid)
+        temporary.replace(path)
+        return path
+
+    def forget_state(self) -> None:
+        """Remove what daemons keep below /var/lib: the next start is a first one."""
+        for path in (self.directory / "lib").rglob("*"):
+            if not path.is_dir():
+                path.unlink()
+
+    def install_kubewatch(self, setup: KubewatchSetup) -> None:
+        """Put (another build of) kubewatch and its configuration in place; starts nothing."""
+        self.kubewatch = setup
+        target = self.directory / "bin" / "kubewatch"
+        temporary = target.with_name(".kubewatch.new")  # the old one may be running: ETXTBSY
+        shutil.copy(setup.binary, temporary)
+        temporary.chmod(0o755)
+        temporary.replace(target)
+        self.write_etc("kubewatch.conf", setup.config)
+        self._write_daemons_file()
+
+    # ---- processes -------------------------------------------------------------------------
+
+    def start_all(self) -> None:
+        """Start FRR and load its configuration; kubewatch only under watchfrr, else start() it."""
+        if self.watchfrr:
+            self._run_logged("watchfrr", ["/usr/lib/frr/frrinit.sh", "start"])
+            return
+        for daemon in self.daemons:
+            self._spawn(daemon)
+        self.config((self.etc / "frr.conf").read_text())
+
+    def start(self, daemon: str) -> None:
+        """Start one daemon and type its part of frr.conf; returns when its vty answers."""
+        self._spawn(daemon)
+        if daemon in self.daemons:
+            self.config((self.etc / "frr.conf").read_text(), daemon=daemon)
+
+    def pid(self, daemon: str) -> int | None:
+        """The pid of a running daemon as the host sees it, else None."""
+        inner = self.inner_pid(daemon)
+        outer = inner and self.space.outer_pid(inner)
+        return outer if outer and proc.start_time(outer) else None
+
+    def inner_pid(self, daemon: str) -> int | None:
+        """The pid that the daemon itself and its pid file know."""
+        try:
+            return int((self.run_dir / f"{daemon}.pid").read_text())
+        except (FileNotFoundError, ValueError):
+            return None
+
+    def kill(self, daemon: str, sig: int = signal.SIGTERM, *, wait: float = 15) -> int:
+        """Signal a daemon and, for signals that end it, wait until it is gone; return its pid."""
+        pid = self.pid(daemon)
+        if pid is None:
+            raise CommandError(f"{self.name}: {daemon} does not run")
+        started = proc.start_time(pid)
+        os.kill(pid, sig)
+        if sig in (signal.SIGTERM, signal.SIGKILL, signal.SIGINT, signal.SIGABRT, signal.SIGSEGV):
+            poll(lambda: proc.start_time(pid) != started, wait, f"{self.name}: {daemon} ended")
+        return pid
+
+    # ---- commands --------------------------------------------------------------------------
+
+    def vtysh(self, command: str, json: bool = False):
+        """Run one command in vtysh; with `json`, append the word and return the parsed answer."""
+        output = self.space.run(["vtysh", "-c", command + (" json" if json else "")])
+        return jsonlib.loads(output) if json else output
+
+    def vty(self, daemon: str, *commands: str, check: bool = True) -> str:
+        """Run commands on a daemon's own socket; quick, and knows what vtysh does not."""
+        return vty(self.run_dir / f"{daemon}.vty", *commands, check=check)
+
+    def vty_json(self, daemon: str, command: str):
+        """The same, with `json` appended and the answer parsed."""
+        return jsonlib.loads(self.vty(daemon, command + " json"))
+
+    def config(self, lines: str | Iterable[str], *, daemon: str | None = None) -> None:
+        """Type configuration. `vtysh -b` would hold new BGP peers shut for a second or more."""
+        text = lines if isinstance(lines, str) else "\n".join(lines)
+        command = ["vtysh"] + (["-d", daemon] if daemon else [])
+        output = self.space.run(command, text=f"configure terminal\n{text}\nend\n")
+        refused = [line for line in output.splitlines() if line.lstrip().startswith("%")]
+        if refused and not daemon:  # one daemon alone does not know the others' commands
+            raise CommandError(f"{self.name}: vtysh: {refused}: in\n{text}")
+
+    def boot_config(self) -> None:
+        """Load frr.conf as frrinit.sh does, within a start and an end mark."""
+        self.space.run(["vtysh", "-b"])
+
+    def reload(self, config: str) -> None:
+        """Make `config` the running configuration with frr-reload.py, as `systemctl reload`."""
+        self.write_etc("frr.conf", config)
+        self.space.run(["/usr/lib/frr/frr-reload.py", "--reload", "/etc/frr/frr.conf"])
+
+    def restore_static_routes(self) -> None:
+        """Only the static routes of frr.conf again, whoever added or removed some.
+
+        Routes that a dead client left in zebra belong to nobody; zebra drops them with staticd's
+        own when staticd goes (it sweeps type static), and staticd then gets its own typed again.
+        """
+        self.kill("staticd")
+        self.start("staticd")
+
+    # ---- what is -----------------------------------------------------------------------------
+
+    def kernel_routes(self, family: int = 4, table: str = "main") -> dict[str, KernelRoute]:
+        """Prefix -> {"proto", "metric", "nexthops": [(gateway, device)]}."""
+        return kernel_routes(self.space, family, table)
+
+    def bgp_table(self, afi: str = "ipv4") -> dict[str, list[dict]]:
+        """bgpd's unicast table: prefix -> paths."""
+        return self.vty_json("bgpd", f"show bgp {afi} unicast").get("routes", {})
+
+    def zebra_routes(self, family: int = 4, proto: str = "static") -> dict[str, list[dict]]:
+        """zebra's routes of one protocol: prefix -> entries."""
+        return self.vty_json("zebra", f"show {'ip' if family == 4 else 'ipv6'} route {proto}")
+
+    def bgp_established(self, neighbor: str) -> bool:
+        """Whether the session with a neighbour is up."""
+        answer = self.vty_json("bgpd", f"show bgp neighbors {neighbor}")
+        return answer.get(neighbor, {}).get("bgpState") == "Established"
+
+    def monitor(self) -> RouteMonitor:
+        """Record the kernel's route notifications within a `with` block."""
+        return RouteMonitor(self.space)
+
+    # ---- inside ------------------------------------------------------------------------------
+
+    def _lay_out(self, binds: list[tuple[Path, str]]) -> None:
+        """Create the router's directories and mount them over the host's."""
+        for name in ("run/frr", "etc", "lib/frr", "log/frr", "tmp", "bin"):
+            path = self.directory / name
+            path.mkdir(parents=True)
+            os.chown(path, self._user.pw_uid, self._user.pw_gid)
+        (self.directory / "tmp").chmod(0o1777)
+        for source in FRR_BIN.iterdir():
+            if source.is_file():
+                _link_or_copy(source, self.directory / "bin" / source.name)
+        over = {"run": "/run", "etc": "/etc/frr", "lib": "/var/lib", "log": "/var/log"}
+        over |= {"tmp": "/var/tmp", "bin": "/usr/lib/frr"}
+        mounts = [(self.directory / name, path) for name, path in over.items()] + binds
+        self.space.shell("\n".join(f"mount --bind '{src}' '{dst}'" for src, dst in mounts))
+
+    def _daemon_options(self, daemon: str) -> str:
+        words = [BASE_OPTIONS, f"--log file:/var/log/frr/{daemon}.log --log-level debug"]
+        if daemon == "kubewatch" and self.kubewatch:
+            words.append(self.kubewatch.options)
+        return " ".join(words + [self._options.get(daemon, "")]).strip()
+
+    def _write_daemons_file(self) -> None:
+        """/etc/frr/daemons as Debian's scripts read it, with the lines that teach it kubewatch."""
+        self.write_etc("daemons", "\n".join(self._daemons_lines()) + "\n")
+
+    def _daemons_lines(self) -> Iterator[str]:
+        yield "bgpd=yes"
+        yield "vtysh_enable=yes"
+        yield f'watchfrr_options="{WATCHFRR_OPTIONS}"'
+        for daemon in self.daemons:
+            yield f'{daemon}_options="{self._daemon_options(daemon)}"'
+        if self.kubewatch:
+            yield 'DAEMONS="$DAEMONS kubewatch"'
+            yield "kubewatch=yes"
+            yield f'kubewatch_options="{self._daemon_options("kubewatch")}"'
+            environment = " ".join(f"{k}={v}" for k, v in self.kubewatch.env.items())
+            yield f'kubewatch_wrap="env {environment}"'
+
+    def _spawn(self, daemon: str) -> None:
+        """Start a daemon with -d: it returns when pid file and vty socket are there."""
+        command = [f"/usr/lib/frr/{daemon}", "-d", *self._daemon_options(daemon).split()]
+        env = self.kubewatch.env if daemon == "kubewatch" and self.kubewatch else {}
+        self._run_logged(daemon, command, env)
+
+    def _run_logged(self, name: str, command: list[str], env: dict[str, str] | None = None) -> None:
+        """Run a command that leaves daemons behind: they would keep a pipe open, so use a file."""
+        errors = self.log_path(name).with_suffix(".err")
+        with errors.open("ab") as sink:
+            process = self.space.popen(command, env=env, stdout=sink, stderr=sink, stdin=-3)
+            status = process.wait(timeout=60)
+        if status:
+            raise CommandError(f"{self.name}: {command}: {status}: {errors.read_text()[-3000:]}")
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    """Hard-link when both are on one file system, as that costs nothing."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
