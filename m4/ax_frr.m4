@@ -48,6 +48,7 @@ AC_DEFUN([KUBEVIP_FRR], [
     AC_MSG_NOTICE([FRR $FRR_VERSION ($frr_why): headers $frr_src, library $FRR_LIBS])
     KUBEVIP_FRR_PROBES
   ])
+  AC_SUBST([FRR_SRC_ARG], [--with-frr-src=$frr_src])
   AC_SUBST([FRR_CPPFLAGS])
   AC_SUBST([FRR_LIBS])
   AC_SUBST([FRR_SBINDIR])

@@ -24,7 +24,7 @@ struct kvip_prefix {
 	uint8_t len; /* bits */
 };
 
-#define KVIP_ADDR_STRLEN 46
+#define KVIP_ADDR_STRLEN   46
 #define KVIP_PREFIX_STRLEN 50
 
 /**

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * DOC: JSON text, written as it comes. Thread: the owner's of the buffer. Allocates in the buffer only.
+ * DOC: JSON text, written as it comes. Thread: the owner's of the buffer. Allocates in the buffer
+ * only.
  *
  * Sources: RFC 8259 (JSON), RFC 3629 (UTF-8, table 3-7 of Unicode 15 for well-formed sequences).
  */
@@ -25,10 +26,16 @@ static void new_line(struct kvip_jsonw *w)
 	kvip_buf_printf(w->out, "\n%*s", (int)(2 * w->depth), "");
 }
 
-/* Bytes of the well-formed UTF-8 sequence at @s, 0: none. The NUL at the end stops every sequence. */
+/* Bytes of the well-formed UTF-8 sequence at @s, 0: none. The NUL at the end stops every sequence.
+ */
 static unsigned int utf8_length(const unsigned char *s)
 {
-	unsigned int n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+	unsigned int n = s[0] < 0x80   ? 1
+			 : s[0] < 0xc2 ? 0
+			 : s[0] < 0xe0 ? 2
+			 : s[0] < 0xf0 ? 3
+			 : s[0] < 0xf5 ? 4
+				       : 0;
 
 	for (unsigned int i = 1; i < n; i++)
 		if ((s[i] & 0xc0) != 0x80)

@@ -19,28 +19,28 @@
 #define KVIP_MAX_LIST_PAGES 20000u
 
 /* Labels, addresses, endpoints and annotations of one object; the rest is dropped and counted. */
-#define KVIP_MAX_LABELS 512u
-#define KVIP_MAX_ADDRS 64u
+#define KVIP_MAX_LABELS    512u
+#define KVIP_MAX_ADDRS     64u
 #define KVIP_MAX_ENDPOINTS 1000u /* Kubernetes' own limit for one EndpointSlice */
 /* RFC 1123 subdomain: the longest name of a Kubernetes object. */
 #define KVIP_MAX_NAME 253u
 /* Label key: prefix (253) + '/' + name (63); label value: 63. */
-#define KVIP_MAX_LABEL_KEY 317u
+#define KVIP_MAX_LABEL_KEY   317u
 #define KVIP_MAX_LABEL_VALUE 63u
 
 /* Next hops of one route. FRR's own width (MULTIPATH_NUM) may be smaller: the sink says so. */
 #define KVIP_MAX_NEXTHOPS 256u
 /* VIPs of one cluster, unless `maximum-vips` says otherwise. */
 #define KVIP_DEFAULT_MAX_VIPS 100000u
-#define KVIP_MAX_VIPS 1000000u
+#define KVIP_MAX_VIPS         1000000u
 /* Clusters and, for each, servers, ranges and advertise blocks in the configuration. */
-#define KVIP_MAX_CLUSTERS 64u
-#define KVIP_MAX_SERVERS 16u
-#define KVIP_MAX_RANGES 1024u
+#define KVIP_MAX_CLUSTERS  64u
+#define KVIP_MAX_SERVERS   16u
+#define KVIP_MAX_RANGES    1024u
 #define KVIP_MAX_ADVERTISE 256u
 
 /* Credentials and kubeconfig files. */
-#define KVIP_MAX_FILE_BYTES (1u << 20)
+#define KVIP_MAX_FILE_BYTES  (1u << 20)
 #define KVIP_MAX_TOKEN_BYTES (64u << 10)
 /* The state file: 100,000 VIPs with three next hops are about 20 MB. */
 #define KVIP_MAX_STATE_BYTES (256u << 20)

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define KVIP_USE_RESULT __attribute__((warn_unused_result))
+#define KVIP_USE_RESULT        __attribute__((warn_unused_result))
 #define KVIP_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
 /** kvip_malloc - as malloc(3); NULL on failure. Free with kvip_free(). */

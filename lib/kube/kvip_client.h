@@ -32,10 +32,10 @@ void kvip_http_wakeup(struct kvip_http *h);
 
 /* Where and as whom to connect. All strings are borrowed for the call that takes it. */
 struct kvip_client_conf {
-	const char *name;	    /* of the cluster: for logs and errors */
-	const char *kubeconfig;	    /* a file, or NULL: then servers etc. below */
-	const char *context;	    /* of the kubeconfig, or NULL: current-context */
-	bool in_cluster;	    /* ServiceAccount files and KUBERNETES_SERVICE_* */
+	const char *name;           /* of the cluster: for logs and errors */
+	const char *kubeconfig;     /* a file, or NULL: then servers etc. below */
+	const char *context;        /* of the kubeconfig, or NULL: current-context */
+	bool in_cluster;            /* ServiceAccount files and KUBERNETES_SERVICE_* */
 	const char *const *servers; /* https://HOST:PORT, tried in turn; override the kubeconfig's */
 	size_t n_servers;
 	const char *ca_file, *token_file, *cert_file, *key_file;
@@ -78,19 +78,19 @@ const char *kvip_watch_state_name(enum kvip_watch_state s);
 
 struct kvip_watch_status {
 	enum kvip_watch_state state;
-	bool synced;		  /* has listed completely at least once */
+	bool synced; /* has listed completely at least once */
 	char resource_version[64];
-	kvip_msec last_proof_ms;  /* last sign of life: a list finished, an event, a bookmark, a clean end
+	kvip_msec last_proof_ms; /* last sign of life: a list finished, an event, a bookmark, a clean end
 				     of a watch, a probe answered. 0: never */
 	kvip_msec watch_timeout_ms; /* of the current watch: no proof for twice as long is API loss */
-	kvip_msec next_try_ms;	  /* in BACKOFF and ABSENT */
-	uint32_t http_status;	  /* of the last answer that was an error; 0: none */
-	char last_error[200];	  /* what and what to do; "" when the last try went well */
+	kvip_msec next_try_ms;      /* in BACKOFF and ABSENT */
+	uint32_t http_status;       /* of the last answer that was an error; 0: none */
+	char last_error[200];       /* what and what to do; "" when the last try went well */
 	kvip_msec last_error_ms;
 	uint64_t lists, relists, events, bookmarks, watches, errors;
 	uint64_t objects_refused; /* not decodable, over a limit */
 	kvip_msec list_took_ms;
-	bool streaming_list;	  /* the server has it */
+	bool streaming_list; /* the server has it */
 };
 
 struct kvip_server_status {
@@ -101,11 +101,11 @@ struct kvip_server_status {
 };
 
 struct kvip_client_status {
-	char credential_error[320]; /* "" when credentials and configuration are usable */
+	char credential_error[320];   /* "" when credentials and configuration are usable */
 	char credential_warning[320]; /* it works, but something is to be mended; or "" */
-	char identity[64];	    /* "" while unknown */
-	bool unauthorized;	    /* 401/403 on a mandatory kind: API loss at once (rules R4) */
-	kvip_wall token_expires_s;  /* exp of the JWT, 0: unknown */
+	char identity[64];            /* "" while unknown */
+	bool unauthorized;            /* 401/403 on a mandatory kind: API loss at once (rules R4) */
+	kvip_wall token_expires_s;    /* exp of the JWT, 0: unknown */
 	size_t n_servers;
 	struct kvip_server_status servers[16];
 	struct kvip_watch_status kind[KVIP_KIND_MAX];

@@ -8,7 +8,10 @@
  * worked is asked first from then on: the two uids of one cluster differ.
  *
  * Probe: a watch has been silent for long; one object is listed over the same connection. That
- * proves that the server lives, and its resourceVersion shows whether time went backwards.
+ * proves that the server lives, and its resourceVersion shows whether time went backwards. No answer
+ * to it means that the server, or what is between, hangs: the watch is ended and begins again over
+ * another connection (and with the next server, if there is one) where it was. Without that a watch
+ * would be blind until the end of its timeoutSeconds, up to ten minutes.
  *
  * Thread: T1. Sources: facts on the Kubernetes API (watch at a future resourceVersion is silent);
  * rules R4 (identity).
@@ -21,7 +24,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ASIDE_TIMEOUT_MS    10000L
+#define ASIDE_TIMEOUT_MS    15000L /* an API server may queue a request for 15 s, then it is 429 */
 #define IDENTITY_RETRY_MS   5000
 #define IDENTITY_REFUSED_MS 300000 /* both refused: RBAC may be mended some day */
 
@@ -158,28 +161,46 @@ static void tell_probe(struct kvip_task *t, const char *rv, kvip_msec now)
 	kvip_client_unlock(t->client);
 }
 
+/* Nobody answers over there: as if the connection of the watch had broken. */
+static void end_watch(struct kvip_client *c, enum kvip_kind kind, const char *why)
+{
+	struct kvip_task *t = &c->main[kind];
+
+	if (!t->transfer || t->status != 200)
+		return;
+	kvip_http_cancel(t->transfer);
+	t->transfer = NULL;
+	t->fresh = true;
+	kvip_client_lock(c);
+	kvip_watch_done(c->watch[kind], KVIP_END_BROKEN, why, kvip_http_now());
+	kvip_client_unlock(c);
+}
+
 static void on_probe_done(void *ctx, enum kvip_transfer_end end, const char *why)
 {
 	struct kvip_task *t = ctx;
 	char rv[64];
 
-	(void)why;
 	if (!is_task(t, KVIP_TASK_PROBE))
 		return;
 	t->transfer = NULL;
 	read_metadata(t, "resourceVersion", rv, sizeof(rv));
 	if (end != KVIP_END_CLEAN)
 		rv[0] = '\0';
-	/* The connection may be the one that hangs: neither use it for the next watch. */
-	if (end != KVIP_END_CLEAN)
-		t->client->main[t->kind].fresh = true;
 	tell_probe(t, rv, kvip_http_now());
+	if (end == KVIP_END_CLEAN || t->server != t->client->main[t->kind].server)
+		return;
+	/* Refused is not dead: a server that is told to stop serves its open watches for a while. */
+	if (end == KVIP_END_BROKEN)
+		end_watch(t->client, t->kind, why);
+	kvip_client_server_failed(t->client, t->server, why);
 }
 
 kvip_msec kvip_client_step_probe(struct kvip_client *c, enum kvip_kind kind, kvip_msec now)
 {
 	static const struct kvip_http_events ev = { on_answer, on_bytes, on_probe_done };
 	struct kvip_task *t = &c->probe[kind];
+	enum kvip_transfer_end end;
 	const char *target;
 	int rc = 0;
 
@@ -193,11 +214,8 @@ kvip_msec kvip_client_step_probe(struct kvip_client *c, enum kvip_kind kind, kvi
 	kvip_client_unlock(c);
 	if (!target)
 		return KVIP_NEVER;
-	if (rc == 0) {
-		enum kvip_transfer_end end;
-
+	if (rc == 0)
 		rc = kvip_client_send(t, &ev, ASIDE_TIMEOUT_MS, &end, NULL);
-	}
 	if (rc)
 		tell_probe(t, "", now);
 	return KVIP_NEVER;

@@ -51,20 +51,47 @@ void kvip_client_servers_changed(struct kvip_client *c, const struct kvip_creden
 	kvip_client_unlock(c);
 }
 
+/*
+ * Requests that wait for the same server: send them to the next one as well, now. On HTTP/2 they
+ * wait for the connection that has just failed, and would try to open it one after the other.
+ */
+static void leave_server(struct kvip_client *c, size_t server)
+{
+	for (size_t i = 0; i < KVIP_KIND_MAX; i++) {
+		struct kvip_task *t = &c->main[i];
+
+		if (!t->transfer || t->status || t->server != server ||
+		    t->tries + 1 >= c->n_servers)
+			continue;
+		kvip_http_cancel(t->transfer);
+		t->transfer = NULL;
+		t->tries++;
+		t->again = true;
+	}
+	if (c->identity.transfer && !c->identity.status && c->identity.server == server) {
+		kvip_http_cancel(c->identity.transfer);
+		c->identity.transfer = NULL;
+	}
+}
+
 void kvip_client_server_failed(struct kvip_client *c, size_t server, const char *why)
 {
+	bool leave = server == c->current && c->n_servers > 1;
+
 	if (server >= c->n_servers)
 		return;
 	c->answered = false;
 	kvip_client_lock(c);
 	c->servers[server].failures++;
 	snprintf(c->servers[server].last_error, sizeof(c->servers[server].last_error), "%s", why);
-	if (server == c->current && c->n_servers > 1) {
+	if (leave) {
 		c->current = (c->current + 1) % c->n_servers;
 		c->server_errors = 0;
 		tell_server_changed(c);
 	}
 	kvip_client_unlock(c);
+	if (leave)
+		leave_server(c, server);
 }
 
 void kvip_client_server_well(struct kvip_client *c, size_t server)
@@ -247,12 +274,14 @@ static void send_again(struct kvip_task *t, kvip_msec now)
 /* The machine wants the transfer dropped: it is overdue, or a relist was asked for. */
 static void abort_transfer(struct kvip_task *t)
 {
-	if (t->transfer && t->status == 0)
-		kvip_client_server_failed(t->client, t->server, "no answer in time");
-	t->fresh = t->transfer != NULL;
+	bool hung = t->transfer != NULL;
+
 	kvip_http_cancel(t->transfer);
 	t->transfer = NULL;
+	t->fresh = hung;
 	t->again = false;
+	if (hung && t->status == 0)
+		kvip_client_server_failed(t->client, t->server, "no answer in time");
 }
 
 static int take_request(struct kvip_task *t, const struct kvip_watch_request *req)

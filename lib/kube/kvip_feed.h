@@ -19,7 +19,8 @@ struct kvip_feed {
 	 *  the machine then relists later, because the cache no longer is the server's state. */
 	int (*put)(void *ctx, struct kvip_obj *obj);
 	/** del - DELETED. @uid may be "" (then it is not compared). Unknown is no error. */
-	void (*del)(void *ctx, enum kvip_kind kind, const char *ns, const char *name, const char *uid);
+	void (*del)(void *ctx, enum kvip_kind kind, const char *ns, const char *name,
+		    const char *uid);
 	void (*refresh_end)(void *ctx, enum kvip_kind kind);
 	void (*refresh_abort)(void *ctx, enum kvip_kind kind);
 	void (*absent)(void *ctx, enum kvip_kind kind);

@@ -10,9 +10,13 @@ from typing import Iterator
 import pytest
 
 from tests.fakeapi import FakeApiProcess, Pki
+from tests.kube import KubeApi, find_assets
 from tests.lab import Lab, Router
 from tests.lab.router import FRR_BIN
 from tests.lab.seedlab import lan
+
+from .faillab import VIP, Scene, TypedRoutes
+from .kubelab import KubeLab, new_api
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -99,3 +103,45 @@ def kubewatch_binary() -> Path:
         if candidate.is_file():
             return candidate
     pytest.skip("kubewatch is not built; set KUBEWATCH to its path")
+
+
+@pytest.fixture(scope="session")
+def kube_server(raised_lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubeApi]:
+    """A real Kubernetes API in the lab, for every module that asks for one."""
+    if find_assets() is None:
+        pytest.skip("no kube-apiserver: run tests/kube/build.sh, or set KUBEBUILDER_ASSETS")
+    with new_api(raised_lab, tmp_path_factory.mktemp("kube")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def kube(lab: Lab, kube_server: KubeApi, kubewatch_binary: Path) -> KubeLab:
+    """The same with the lab's nodes in it and nothing else; the module starts kubewatch itself."""
+    kubelab = KubeLab(lab, kube_server, kubewatch_binary)
+    kubelab.found_cluster()
+    return kubelab
+
+
+@pytest.fixture
+def scene(lab: Lab, api: FakeApiProcess, kubewatch_binary: Path) -> Iterator[Scene]:
+    """kubewatch of r1, configured and not started, with an empty state directory."""
+    scene = Scene(lab, api, kubewatch_binary)
+    scene.configure()
+    yield scene
+    lab.reset()
+
+
+@pytest.fixture
+def watched(scene: Scene) -> Scene:
+    """The same, running, with one VIP that is everywhere."""
+    scene.start()
+    scene.add(VIP)
+    return scene
+
+
+@pytest.fixture
+def operator(lab: Lab) -> Iterator[TypedRoutes]:
+    """Configuration that an operator types into r1, taken back afterwards."""
+    typed = TypedRoutes(lab.r1)
+    yield typed
+    typed.close()

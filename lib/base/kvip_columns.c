@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * DOC: aligned text columns. Thread: the owner's. Invariant: width[] is the longest cell of each column so
- * far, so that rendering is one pass.
+ * DOC: aligned text columns. Thread: the owner's. Invariant: width[] is the longest cell of each
+ * column so far, so that rendering is one pass.
  */
-#include "kvip_table.h"
+#include "kvip_columns.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define CELL_BYTES 512u
-#define GAP 2
+#define GAP        2
 
-static void add_cell(struct kvip_table *t, char *text)
+static void add_cell(struct kvip_columns *t, char *text)
 {
 	size_t n = strlen(text);
 
@@ -27,13 +27,13 @@ static void add_cell(struct kvip_table *t, char *text)
 	kvip_buf_add(&t->cells, text, n + 1);
 }
 
-void kvip_table_init(struct kvip_table *t, const char *const *headings, size_t max_bytes)
+void kvip_columns_init(struct kvip_columns *t, const char *const *headings, size_t max_bytes)
 {
 	char text[CELL_BYTES];
 
-	*t = (struct kvip_table){ 0 };
+	*t = (struct kvip_columns){ 0 };
 	kvip_buf_init(&t->cells, max_bytes);
-	while (headings[t->n_columns] && t->n_columns < KVIP_TABLE_MAX_COLUMNS)
+	while (headings[t->n_columns] && t->n_columns < KVIP_COLUMNS_MAX)
 		t->n_columns++;
 	for (unsigned int i = 0; i < t->n_columns; i++) {
 		snprintf(text, sizeof(text), "%s", headings[i]);
@@ -41,12 +41,12 @@ void kvip_table_init(struct kvip_table *t, const char *const *headings, size_t m
 	}
 }
 
-void kvip_table_done(struct kvip_table *t)
+void kvip_columns_done(struct kvip_columns *t)
 {
 	kvip_buf_done(&t->cells);
 }
 
-void kvip_table_cell(struct kvip_table *t, const char *fmt, ...)
+void kvip_columns_cell(struct kvip_columns *t, const char *fmt, ...)
 {
 	char text[CELL_BYTES];
 	va_list ap;
@@ -57,12 +57,12 @@ void kvip_table_cell(struct kvip_table *t, const char *fmt, ...)
 	add_cell(t, text);
 }
 
-size_t kvip_table_rows(const struct kvip_table *t)
+size_t kvip_columns_rows(const struct kvip_columns *t)
 {
 	return t->n_cells / t->n_columns - 1;
 }
 
-int kvip_table_render(const struct kvip_table *t, struct kvip_buf *out)
+int kvip_columns_render(const struct kvip_columns *t, struct kvip_buf *out)
 {
 	const char *cell = t->cells.data;
 

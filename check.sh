@@ -1,0 +1,93 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Build everything and run every test, on a fresh Debian 12 machine, as root; installs what it needs.
+# Ends with one line: N passed, N failed, N skipped. See README.md for parts of it (`check.sh --help`).
+set -u
+cd "$(dirname "$0")" || exit 1
+
+usage() {
+	cat <<-'X'
+	check.sh [PART...]     without PART: all of them
+	  lint          formatting, layers, banned functions
+	  unit          the engine's tests, fuzz corpora, replays
+	  asan, tsan    the same under AddressSanitizer+UBSan and under ThreadSanitizer
+	  lab           real FRR, real and fake API servers, in network namespaces
+	X
+}
+
+parts=${*:-lint unit asan tsan lab}
+case " $parts " in *" --help "* | *" -h "*) usage; exit 0 ;; esac
+
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+export PATH=/usr/bin:/usr/sbin:/bin:/sbin:$PATH
+jobs=$(nproc)
+
+say() { printf '\n== %s\n' "$*"; }
+
+# A step that is no test of its own (building, installing) counts as one failed test when it fails.
+step() {
+	local name=$1
+	shift
+	say "$name"
+	"$@" && return 0
+	echo "$name" >>"$results/broken"
+	return 1
+}
+
+built() { # directory of the normal build, configured and up to date
+	[ -e configure ] || autoreconf -i || return 1
+	mkdir -p build && cd build || return 1
+	if [ ! -e Makefile ] || ! grep -qF -- "--with-frr-src=$headers" config.log; then
+		../configure --quiet --with-frr-src="$headers" || { cd ..; return 1; }
+	fi
+	make -s -j"$jobs" all
+	local rc=$?
+	cd ..
+	return $rc
+}
+
+unit() { # NAME TARGET DIR-WITH-LOGS
+	make -C build -s -j"$jobs" "$2" || true
+	python3 scripts/tally.py add "$results/$1" "$3"
+}
+
+lab() {
+	local assets
+	assets=$(tests/kube/build.sh) || { echo "kube-apiserver could not be built" >>"$results/broken"; return 1; }
+	make -C build -s tests/bench/barezapi
+	KUBEBUILDER_ASSETS=$assets KUBEWATCH=$PWD/build/kubewatch/kubewatch /usr/bin/python3 -m pytest -q -p no:cacheprovider \
+		--junit-xml="$results/lab.xml" \
+		tests/lab tests/fakeapi tests/kube tests/integration
+	[ -s "$results/lab.xml" ] || echo "pytest did not finish" >>"$results/broken"
+}
+
+lint() {
+	if scripts/lint.sh; then
+		echo "lint 1 0 0" >>"$results/counts"
+	else
+		echo "lint 0 1 0" >>"$results/counts"
+	fi
+}
+
+main() {
+	local part
+	step "packages" scripts/deps.sh || return
+	headers=$(scripts/frr-headers.sh) || { echo "FRR headers" >>"$results/broken"; return; }
+	step "build" built || return
+	for part in $parts; do
+		say "$part"
+		case $part in
+		lint) lint ;;
+		unit) unit unit check build ;;
+		asan) unit asan check-asan build/check-asan ;;
+		tsan) unit tsan check-tsan build/check-tsan ;;
+		lab) lab ;;
+		*) usage >&2; echo "no such part: $part" >>"$results/broken" ;;
+		esac
+	done
+}
+
+main
+exec python3 scripts/tally.py report "$results"

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * DOC: --check-config and --dry-run. No fork, no socket, no privileges; one thread.
+ *
+ * The file is read through libfrr's own parser, so that what is accepted here is what the daemon accepts, stock
+ * lines (log, hostname, prefix-list) included; what cannot work although every line is right is said by
+ * kvip_conf_check().
+ */
+#include "frr/kvf_compat.h"
+
+#include "frr/kvf_facts.h"
+#include "frr/kvf_host.h"
+#include "kubewatch/kubewatch_offline.h"
+#include "vip/kvip_dump.h"
+#include "vip/kvip_show.h"
+
+#include "base/kvip_limits.h"
+
+#include "buffer.h"
+#include "command.h"
+#include "northbound_cli.h"
+#include "vty.h"
+
+#include <stdio.h>
+#include <time.h>
+
+/* A feed may hold a lock until the engine has worked; a dump is done in far fewer steps. */
+#define MAX_STEPS 100000
+
+static void say(const char *file, unsigned int line, const char *text, const char *said)
+{
+	fprintf(stderr, "%s:%u: %.*s: %s\n", file, line, (int)strcspn(text, "\r\n"), text, said);
+}
+
+/* One line through the parser. Return: true if it was taken. */
+static bool read_line(struct vty *vty, const char *file, unsigned int n)
+{
+	int rc = command_config_read_one_line(vty, NULL, n, 1);
+	char *said = buffer_getstr(vty->obuf);
+	bool ok = rc == CMD_SUCCESS || rc == CMD_ERR_NOTHING_TODO;
+
+	if (!ok) {
+		said[strcspn(said, "\r\n")] = '\0';
+		say(file, n, vty->buf, said[0] ? said : "unknown command");
+	}
+	XFREE(MTYPE_TMP, said);
+	buffer_reset(vty->obuf);
+	return ok;
+}
+
+/* Return: lines that were refused, -1 when the file cannot be read. */
+static int read_config(const char *file)
+{
+	FILE *f = fopen(file, "r");
+	unsigned int n = 0;
+	int refused = 0;
+	struct vty *vty;
+
+	if (!f) {
+		fprintf(stderr, "%s: %s\n", file, safe_strerror(errno));
+		return -1;
+	}
+	vty = vty_new();
+	vty->type = VTY_FILE;
+	vty->node = CONFIG_NODE;
+	vty->config = true;
+	vty->candidate_config = vty_shared_candidate_config;
+	while (fgets(vty->buf, VTY_BUFSIZ, f))
+		refused += !read_line(vty, file, ++n);
+	nb_cli_pending_commit_check(vty);
+	vty->wfd = -1;
+	vty_close(vty);
+	fclose(f);
+	return refused;
+}
+
+struct findings {
+	const char *file;
+	unsigned int n;
+};
+
+static void finding(void *ctx, const char *text)
+{
+	struct findings *f = ctx;
+
+	f->n++;
+	fprintf(stderr, "%s: warning: %s\n", f->file, text);
+}
+
+int kubewatch_check_config(const char *file)
+{
+	struct findings f = { .file = file };
+	int refused = read_config(file);
+
+	if (refused < 0)
+		return 1;
+	kvip_conf_check(kvf_host_conf(), finding, &f);
+	if (refused)
+		fprintf(stderr, "%s: %d line%s refused\n", file, refused, refused == 1 ? "" : "s");
+	return refused ? 1 : 0;
+}
+
+static int read_all(const char *path, struct kvip_buf *out)
+{
+	FILE *f = path ? fopen(path, "r") : stdin;
+	char chunk[65536];
+	size_t n;
+	int rc = 0;
+
+	if (!f) {
+		fprintf(stderr, "%s: %s\n", path, safe_strerror(errno));
+		return -1;
+	}
+	while (!rc && (n = fread(chunk, 1, sizeof(chunk), f)) > 0)
+		rc = kvip_buf_add(out, chunk, n);
+	if (rc)
+		fprintf(stderr, "%s: larger than %zu bytes\n", path ? path : "standard input",
+			out->max_bytes);
+	if (path)
+		fclose(f);
+	return rc;
+}
+
+static void work(struct kvip_engine *e)
+{
+	for (int i = 0; i < MAX_STEPS; i++) {
+		struct kvip_engine_summary sum;
+
+		kvip_engine_step(e, kvf_host_now(), (kvip_wall)time(NULL));
+		kvip_engine_get_summary(e, &sum);
+		if (!sum.backlog)
+			return;
+	}
+}
+
+/* Every configured cluster is given the same dump: usually there is one. */
+static int feed_clusters(struct kvip_engine *e, const struct kvip_conf *conf,
+			 const struct kvip_buf *dump)
+{
+	struct kvip_dump_counts counts;
+	struct kvip_err err = { "" };
+
+	for (size_t i = 0; i < conf->n_clusters; i++) {
+		void *ctx;
+		const struct kvip_feed *feed = kvip_engine_feed(e, conf->clusters[i]->name, &ctx);
+
+		if (feed && kvip_dump_feed(dump->data, dump->len, feed, ctx, &counts, &err)) {
+			fprintf(stderr, "input: %s\n", err.text);
+			return -1;
+		}
+	}
+	if (conf->n_clusters && counts.refused)
+		fprintf(stderr, "input: %zu objects cannot be read, the first: %s\n",
+			counts.refused, counts.first_refusal);
+	return 0;
+}
+
+static int print(const struct kvip_show_ctx *show, bool json)
+{
+	struct kvip_buf out;
+	int rc;
+
+	kvip_buf_init(&out, KVIP_MAX_SHOW_BYTES);
+	if (json) {
+		kvip_buf_puts(&out, "{\n\"vips\": ");
+		kvip_show_vips(show, NULL, true, &out);
+		kvip_buf_puts(&out, ",\n\"services\": ");
+		kvip_show_services(show, NULL, true, &out);
+		kvip_buf_puts(&out, ",\n\"nodes\": ");
+		kvip_show_nodes(show, true, &out);
+		kvip_buf_puts(&out, "}\n");
+	} else {
+		kvip_show_vips(show, NULL, false, &out);
+		kvip_buf_puts(&out, "\n");
+		kvip_show_services(show, NULL, false, &out);
+		kvip_buf_puts(&out, "\n");
+		kvip_show_nodes(show, false, &out);
+	}
+	rc = out.err;
+	fwrite(kvip_buf_str(&out), 1, out.len, stdout);
+	kvip_buf_done(&out);
+	return rc;
+}
+
+/* The engine without a router: prefix-lists of the configuration are its only local facts. */
+static int run(struct kvip_engine *e, const struct kubewatch_dry_run *opt,
+	       const struct kvip_buf *dump)
+{
+	struct kvip_conf *conf = kvip_conf_dup(kvf_host_conf());
+	struct kvip_facts *facts = kvf_facts_gather(kvf_host_conf());
+	struct kvip_show_ctx show = { .engine = e, .conf = conf };
+	int rc = -1;
+
+	if (conf && facts) {
+		kvip_engine_configure(e, conf, facts);
+		work(e);
+		rc = feed_clusters(e, conf, dump);
+	}
+	if (!rc) {
+		work(e);
+		show.now = kvf_host_now();
+		show.wall = (kvip_wall)time(NULL);
+		rc = print(&show, opt->json);
+	}
+	kvip_facts_unref(facts);
+	kvip_conf_unref(conf);
+	return rc;
+}
+
+static int with_engine(const struct kubewatch_dry_run *opt, const struct kvip_buf *dump)
+{
+	struct kvip_engine_deps deps = { 0 };
+	struct kvip_engine *e = NULL;
+	int rc = -1;
+
+	deps.log = kvf_host_log();
+	deps.nhsets = kvip_nhsets_new();
+	deps.mailbox = kvip_mailbox_new(NULL, NULL);
+	if (deps.nhsets && deps.mailbox)
+		e = kvip_engine_new(&deps);
+	if (e)
+		rc = run(e, opt, dump);
+	kvip_engine_free(e);
+	kvip_mailbox_free(deps.mailbox);
+	kvip_nhsets_free(deps.nhsets);
+	return rc ? 1 : 0;
+}
+
+int kubewatch_dry_run(const struct kubewatch_dry_run *opt, const char *config)
+{
+	struct kvip_buf dump;
+	int rc = 1;
+
+	if (!config) {
+		fprintf(stderr, "--dry-run wants the configuration too: -f FILE\n");
+		return 1;
+	}
+	if (read_config(config))
+		return 1;
+	if (!kvf_host_conf()->n_clusters) {
+		fprintf(stderr, "%s: no `kubevip cluster ...` line: nothing could be routed\n",
+			config);
+		return 1;
+	}
+	kvip_buf_init(&dump, KVIP_MAX_STATE_BYTES);
+	if (!read_all(opt->input, &dump))
+		rc = with_engine(opt, &dump);
+	kvip_buf_done(&dump);
+	return rc;
+}

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * DOC: the hooks of the command table over kvf_host: what kubewatch and the bgpd module do when
+ * told.
+ *
+ * Thread: T0. A configuration line changes the draft only; kvf_host publishes it when it has
+ * settled.
+ */
+#include "frr/kvf_cmd.h"
+#include "frr/kvf_host.h"
+
+#include "base/kvip_jsonw.h"
+#include "vip/kvip_show.h"
+
+#include "log.h"
+
+#include <errno.h>
+#include <time.h>
+
+static int conf_line(int argc, const char *const *argv, bool negate, struct kvip_err *err)
+{
+	int rc = kvip_conf_line(kvf_host_conf(), argc, argv, negate, err);
+
+	if (!rc)
+		kvf_host_conf_changed();
+	return rc;
+}
+
+static int conf_render(struct kvip_buf *out)
+{
+	return kvip_conf_render(kvf_host_conf(), out);
+}
+
+struct findings {
+	struct kvip_jsonw *json;
+	struct kvip_buf *out;
+	size_t n;
+};
+
+static void add_finding(void *ctx, const char *text)
+{
+	struct findings *f = ctx;
+
+	f->n++;
+	if (f->json)
+		kvip_jsonw_string(f->json, NULL, text);
+	else
+		kvip_buf_printf(f->out, "! %s\n", text);
+}
+
+/* The configuration alone, for now: the host and FRR's own configuration are not looked at yet. */
+static int show_check(bool json, struct kvip_buf *out)
+{
+	struct findings f = { .out = out };
+	struct kvip_jsonw w;
+
+	if (json) {
+		f.json = &w;
+		kvip_jsonw_init(&w, out);
+		kvip_jsonw_object(&w, NULL);
+		kvip_jsonw_array(&w, "findings");
+		kvip_conf_check(kvf_host_conf(), add_finding, &f);
+		kvip_jsonw_end(&w);
+		kvip_jsonw_end(&w);
+		return kvip_jsonw_finish(&w);
+	}
+	kvip_conf_check(kvf_host_conf(), add_finding, &f);
+	if (!f.n)
+		kvip_buf_puts(out, "Nothing found in the configuration of kubevip.\n");
+	return out->err;
+}
+
+static int show_vip(const struct kvip_show_ctx *s, const char *arg, bool json, struct kvip_buf *out,
+		    struct kvip_err *err)
+{
+	struct kvip_prefix only;
+	int rc;
+
+	if (!arg)
+		return kvip_show_vips(s, NULL, json, out);
+	rc = kvip_prefix_parse(arg, &only);
+	if (rc)
+		return kvip_err_set(
+			err, rc,
+			"`%.80s` is no prefix: write an address, or a prefix without host bits",
+			arg);
+	return kvip_show_vips(s, &only, json, out);
+}
+
+static int show(enum kvf_show what, const char *arg, bool json, struct kvip_buf *out,
+		struct kvip_err *err)
+{
+	const struct kvip_show_ctx s = {
+		.engine = kvf_host_engine(),
+		.recon = kvf_host_recon(),
+		.conf = kvf_host_conf(),
+		.now = kvf_host_now(),
+		.wall = time(NULL),
+		.standby = kvf_host_standby(),
+		.state_note = kvf_host_state_note(),
+	};
+
+	switch (what) {
+	case KVF_SHOW_OVERVIEW:
+		return kvip_show_overview(&s, json, out);
+	case KVF_SHOW_VIP:
+		return show_vip(&s, arg, json, out, err);
+	case KVF_SHOW_SERVICE:
+		return kvip_show_services(&s, arg, json, out);
+	case KVF_SHOW_NODE:
+		return kvip_show_nodes(&s, json, out);
+	case KVF_SHOW_CLUSTER:
+		return kvip_show_clusters(&s, arg, json, out);
+	case KVF_SHOW_CHECK:
+		return show_check(json, out);
+	}
+	return -EINVAL;
+}
+
+static int give(enum kvf_order what, const char *arg, struct kvip_err *err)
+{
+	struct kvip_engine *e = kvf_host_engine();
+
+	switch (what) {
+	case KVF_ORDER_RELIST:
+		return kvip_engine_relist(e, arg);
+	case KVF_ORDER_ACCEPT:
+		return kvip_engine_accept_withdrawals(e, arg);
+	case KVF_ORDER_CLEAR_ORPHANS:
+		return kvip_err_set(err, 0, "%zu routes that only looked like ours removed",
+				    kvf_host_clear_orphans());
+	case KVF_ORDER_FLUSH:
+		kvf_host_flush(true);
+		return kvip_err_set(
+			err, 0, "withdrawing every route; `clear kubevip flush` goes back to work");
+	case KVF_ORDER_CLEAR_FLUSH:
+		kvf_host_flush(false);
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static int order(enum kvf_order what, const char *arg, struct kvip_err *err)
+{
+	int rc;
+
+	if (!kvf_host_engine())
+		return kvip_err_set(err, -EAGAIN, "still starting: say it again in a moment");
+	rc = give(what, arg, err);
+	if (rc == -ENOENT)
+		return kvip_err_set(err, rc, "there is no cluster %.63s", arg ? arg : "");
+	if (!rc)
+		kvf_host_wake();
+	return rc;
+}
+
+static void debug(unsigned int mask)
+{
+	atomic_store_explicit(&kvf_host_log()->debug_mask, mask, memory_order_relaxed);
+}
+
+void kvf_cmd_init(void)
+{
+	static const struct kvf_cmd_hooks hooks = {
+		.conf_line = conf_line,
+		.conf_render = conf_render,
+		.show = show,
+		.order = order,
+		.debug = debug,
+	};
+
+	if (!kvf_cmd_install(&hooks))
+		return;
+	zlog_err("kubevip: out of memory for the command table");
+	exit(1);
+}

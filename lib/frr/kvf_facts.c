@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * DOC: facts from libfrr. Thread: T0; the snapshot goes to T1 and is never changed.
+ * Source: lib/plist.c, lib/plist_int.h of FRR 8.4.4 (entries are kept in order of seq).
+ */
+#include "frr/kvf_facts.h"
+#include "frr/kvf_compat.h"
+#include "frr/kvf_zebra.h"
+
+#include "plist.h"
+#include "plist_int.h"
+
+static void (*plist_changed)(void);
+
+static struct kvip_prefix to_prefix(const struct prefix *p)
+{
+	struct kvip_prefix out = { .len = p->prefixlen };
+
+	out.addr.family = p->family == AF_INET ? KVIP_IPV4 : KVIP_IPV6;
+	memcpy(out.addr.b, &p->u.prefix, p->family == AF_INET ? 4 : 16);
+	return out;
+}
+
+static int copy_plist(struct kvip_plist *out, const char *name, uint8_t family,
+		      const struct prefix_list *l)
+{
+	const struct prefix_list_entry *e;
+	size_t n = 0;
+
+	for (e = l->head; e; e = e->next)
+		n++;
+	out->name = kvip_strdup(name);
+	out->family = family;
+	out->entries = kvip_calloc(n, sizeof(*out->entries));
+	if (!out->name || !out->entries)
+		return -1;
+	for (e = l->head; e; e = e->next) {
+		if (e->prefix.family != AF_INET && e->prefix.family != AF_INET6 && !e->any)
+			continue;
+		out->entries[out->n++] = (struct kvip_plist_entry){
+			.seq = e->seq,
+			.permit = e->type == PREFIX_PERMIT,
+			.any = e->any,
+			.prefix = to_prefix(&e->prefix),
+			.ge = (uint8_t)e->ge,
+			.le = (uint8_t)e->le,
+		};
+	}
+	return 0;
+}
+
+static int add_plists(struct kvip_facts *f, const char *name)
+{
+	static const struct {
+		afi_t afi;
+		uint8_t family;
+	} both[] = { { AFI_IP, KVIP_IPV4 }, { AFI_IP6, KVIP_IPV6 } };
+
+	for (size_t i = 0; i < array_size(both); i++) {
+		const struct prefix_list *l = prefix_list_lookup(both[i].afi, name);
+
+		if (!l || kvip_facts_plist(f, name, both[i].family))
+			continue;
+		f->n_plists++; /* counted first: unref frees a half-made one */
+		if (copy_plist(&f->plists[f->n_plists - 1], name, both[i].family, l))
+			return -1;
+	}
+	return 0;
+}
+
+static int gather(struct kvip_facts *f, const struct kvip_conf *conf)
+{
+	f->plists = kvip_calloc(2 * conf->n_clusters, sizeof(*f->plists));
+	if (!f->plists || kvf_zebra_addresses(f))
+		return -1;
+	for (size_t i = 0; i < conf->n_clusters; i++)
+		if (conf->clusters[i]->prefix_list && add_plists(f, conf->clusters[i]->prefix_list))
+			return -1;
+	f->known = kvf_zebra_connected();
+	return 0;
+}
+
+struct kvip_facts *kvf_facts_gather(const struct kvip_conf *conf)
+{
+	struct kvip_facts *f = kvip_facts_new();
+
+	if (f && gather(f, conf)) {
+		kvip_facts_unref(f);
+		return NULL;
+	}
+	return f;
+}
+
+static void on_plist(struct prefix_list *l)
+{
+	(void)l;
+	plist_changed();
+}
+
+void kvf_facts_on_plist_change(void (*changed)(void))
+{
+	plist_changed = changed;
+	prefix_list_add_hook(on_plist);
+	prefix_list_delete_hook(on_plist);
+}

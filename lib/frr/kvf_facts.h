@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Local facts, gathered from libfrr on T0: this router's addresses and the prefix-lists in use. */
+#pragma once
+
+#include "vip/kvip_conf.h"
+#include "vip/kvip_facts.h"
+
+/** kvf_facts_gather - a snapshot with one reference; the prefix-lists are those that @conf names. NULL without
+ *  memory. */
+struct kvip_facts *kvf_facts_gather(const struct kvip_conf *conf);
+/** kvf_facts_on_plist_change - @changed is called when any prefix-list was edited. */
+void kvf_facts_on_plist_change(void (*changed)(void));

@@ -1,0 +1,566 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * DOC: composition of a shell.
+ *
+ * Thread: T0. Order at start: the state file is read and its routes adopted; the session to zebra is opened;
+ * when zebra has told this router's addresses (and, in passing, which of our routes it still has), or two
+ * seconds have gone by without it, the engine gets what is to be restored, the configuration and the facts,
+ * and the worker begins.
+ *
+ * Later: decisions come through the mailbox (an eventfd wakes the loop), are handed to the reconciler, and slices
+ * of it run as events until nothing is left to do.
+ */
+#include "frr/kvf_host.h"
+
+#include "base/kvip_limits.h"
+#include "frr/kvf_facts.h"
+#include "frr/kvf_lock.h"
+#include "frr/kvf_worker.h"
+#include "frr/kvf_zebra.h"
+#include "vip/kvip_state.h"
+
+#include "log.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SETTLE_MS         1000
+#define LOAD_LIMIT_MS     30000
+#define FACTS_MS          50
+#define FIRST_FACTS_MS    2000
+#define TICK_MS           1000
+#define SEEN_EACH_S       60
+#define DECISIONS_A_SLICE 256
+#define SENDS_A_SLICE     128
+#define RESTORED_MAX_SEEN 64
+
+struct seen {
+	char cluster[64], identity[64];
+	kvip_wall confirmed_s;
+};
+
+static struct {
+	struct kvf_host_options opt;
+	struct kvip_log log;
+	struct kvip_meter meter;
+	/* configuration */
+	struct kvip_conf *draft;
+	kvip_msec load_since; /* a load is under way; 0: none */
+	bool published;       /* the engine has had its first configuration */
+	kvip_msec start_ms;
+	/* engine and worker */
+	struct kvip_nhsets *nhsets;
+	struct kvip_mailbox *mailbox;
+	struct kvip_http *http;
+	struct kvip_engine *engine;
+	struct kvip_recon *recon;
+	struct kvip_state *state;
+	char state_note[400];
+	char standby[160];
+	struct seen seen[RESTORED_MAX_SEEN]; /* from the state file */
+	size_t n_seen;
+	int wake_fd;
+	struct kvf_event *t_settle, *t_facts, *t_wake, *t_work, *t_tick;
+} host = { .wake_fd = -1 };
+
+kvip_msec kvf_host_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (kvip_msec)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static void write_log(void *ctx, enum kvip_log_level level, const char *line)
+{
+	static const int priority[] = {
+		[KVIP_LOG_ERROR] = LOG_ERR,
+		[KVIP_LOG_WARN] = LOG_WARNING,
+		[KVIP_LOG_INFO] = LOG_INFO,
+		[KVIP_LOG_DEBUG] = LOG_DEBUG,
+	};
+
+	(void)ctx;
+	zlog(priority[level], "kubevip: %s", line);
+}
+
+static void enter(void *ctx)
+{
+	(void)ctx;
+	kvip_meter_begin(&host.meter);
+}
+
+static void leave(void *ctx, const char *what)
+{
+	(void)ctx;
+	kvip_meter_end(&host.meter, what);
+}
+
+/* ---- decisions and slices ---- */
+
+static void work(struct kvf_event *t);
+
+static void schedule_work(void *ctx)
+{
+	(void)ctx;
+	kvf_event_add_event(host.opt.loop, work, NULL, 0, &host.t_work);
+}
+
+static void work(struct kvf_event *t)
+{
+	bool more;
+
+	(void)t;
+	enter(NULL);
+	more = kvip_recon_step(host.recon, SENDS_A_SLICE, kvf_host_now());
+	leave(NULL, "slice of routes");
+	if (more)
+		schedule_work(NULL);
+}
+
+/* T1 calls this: the mailbox is no longer empty. */
+static void wake_main(void *ctx)
+{
+	uint64_t one = 1;
+
+	(void)ctx;
+	if (write(host.wake_fd, &one, sizeof(one)) != sizeof(one))
+		return; /* the counter is full: the loop is awake anyway */
+}
+
+static void take_decisions(void)
+{
+	struct kvip_decision d;
+
+	for (int i = 0; i < DECISIONS_A_SLICE && kvip_mailbox_take(host.mailbox, &d); i++) {
+		if (!kvip_recon_decide(host.recon, &d, kvf_host_now()))
+			continue;
+		/* no memory: back into the box, and not at once again */
+		if (kvip_mailbox_post(host.mailbox, &d)) {
+			kvip_nhset_unref(d.route.nhs);
+			kvip_engine_republish(host.engine);
+		}
+		return;
+	}
+}
+
+static void on_wake(struct kvf_event *t)
+{
+	uint64_t n;
+
+	(void)t;
+	kvf_event_add_read(host.opt.loop, on_wake, NULL, host.wake_fd, &host.t_wake);
+	if (read(host.wake_fd, &n, sizeof(n)) < 0 && errno != EAGAIN)
+		return;
+	enter(NULL);
+	take_decisions();
+	(void)kvip_recon_step(host.recon, SENDS_A_SLICE, kvf_host_now());
+	leave(NULL, "decisions");
+	if (kvip_mailbox_pending(host.mailbox))
+		wake_main(NULL);
+	schedule_work(NULL);
+}
+
+/* ---- what is restored ---- */
+
+static void read_cluster(void *ctx, const char *name, const char *identity, kvip_wall confirmed_s)
+{
+	struct seen *s = NULL;
+
+	(void)ctx;
+	for (size_t i = 0; i < host.n_seen && !s; i++)
+		if (strcmp(host.seen[i].cluster, name) == 0)
+			s = &host.seen[i];
+	if (!s && host.n_seen < RESTORED_MAX_SEEN)
+		s = &host.seen[host.n_seen++];
+	if (!s)
+		return;
+	snprintf(s->cluster, sizeof(s->cluster), "%s", name);
+	snprintf(s->identity, sizeof(s->identity), "%s", identity);
+	s->confirmed_s = confirmed_s;
+}
+
+static void read_route(void *ctx, const struct kvip_route *r)
+{
+	(void)ctx;
+	if (kvip_recon_adopt(host.recon, r))
+		zlog_err("kubevip: out of memory: a route of ours from before is forgotten");
+}
+
+static void open_state(void)
+{
+	const struct kvip_state_reader reader = { read_route, read_cluster, NULL };
+	struct kvip_err refused, err;
+
+	if (kvip_state_open(host.opt.state_path, host.nhsets, &reader, &host.state, &refused,
+			    &err)) {
+		snprintf(host.state_note, sizeof(host.state_note), "no state file: %.320s",
+			 err.text);
+		zlog_err("kubevip: %s: nothing is restored after a restart", host.state_note);
+	} else if (refused.text[0]) {
+		snprintf(host.state_note, sizeof(host.state_note), "%.390s", refused.text);
+		zlog_warn("kubevip: %s", host.state_note);
+	}
+	kvip_recon_set_state(host.recon, host.state);
+}
+
+struct restoring {
+	struct kvip_restored *v;
+	size_t n, size;
+};
+
+static bool add_restored(void *ctx, const struct kvip_route_view *view)
+{
+	struct restoring *r = ctx;
+	struct kvip_restored *v;
+
+	if (!view->adopted || !view->adopted->nhs || r->n == r->size)
+		return true;
+	v = &r->v[r->n++];
+	*v = (struct kvip_restored){
+		.route = *view->adopted,
+		.identity = "",
+		.in_zebra = view->installed != NULL,
+	};
+	for (size_t i = 0; i < host.n_seen; i++) {
+		if (strcmp(host.seen[i].cluster, view->cluster))
+			continue;
+		v->identity = host.seen[i].identity;
+		v->confirmed_s = host.seen[i].confirmed_s;
+	}
+	return true;
+}
+
+static void restore(void)
+{
+	struct kvip_recon_summary sum;
+	struct restoring r = { 0 };
+
+	kvip_recon_get_summary(host.recon, &sum);
+	r.size = sum.routes;
+	r.v = kvip_calloc(r.size, sizeof(*r.v));
+	if (r.v)
+		kvip_recon_each(host.recon, add_restored, &r);
+	if (!r.v || kvip_engine_restore(host.engine, r.v, r.n))
+		zlog_err("kubevip: out of memory: routes from before are kept, not restored");
+	kvip_free(r.v);
+}
+
+/* ---- configuration and facts ---- */
+
+static struct kvip_facts *gather_facts(void)
+{
+	struct kvip_facts *f = kvf_facts_gather(host.draft);
+
+	if (f)
+		kvip_recon_set_facts(host.recon, f, kvf_host_now());
+	return f;
+}
+
+static void publish(struct kvip_conf *conf)
+{
+	struct kvip_facts *f = gather_facts();
+
+	if (conf)
+		kvip_recon_set_conf(host.recon, conf);
+	kvip_engine_configure(host.engine, conf, f);
+	kvip_facts_unref(f);
+	schedule_work(NULL);
+	kvf_worker_wake();
+}
+
+static void publish_draft(void)
+{
+	struct kvip_conf *frozen = kvip_conf_dup(host.draft);
+
+	if (!frozen) {
+		zlog_err(
+			"kubevip: out of memory: the configuration is not in force, say a line again");
+		return;
+	}
+	publish(frozen);
+	kvip_conf_unref(frozen);
+}
+
+static bool ready_for_first(void)
+{
+	return kvf_zebra_connected() || kvf_host_now() - host.start_ms >= FIRST_FACTS_MS;
+}
+
+/* Addresses of this router have been told, and with them everything that zebra says on connect. */
+static void facts_settled(struct kvf_event *t)
+{
+	(void)t;
+	if (host.published) {
+		if (!host.t_settle) /* else they go with the configuration */
+			publish(NULL);
+		return;
+	}
+	if (!ready_for_first()) {
+		kvf_event_add_timer_ms(host.opt.loop, facts_settled, NULL, FACTS_MS, &host.t_facts);
+		return;
+	}
+	host.published = true;
+	restore();
+	publish_draft();
+	kvf_worker_start(host.engine, host.http);
+}
+
+static void addresses_changed(void *ctx)
+{
+	(void)ctx;
+	kvf_event_add_timer_ms(host.opt.loop, facts_settled, NULL, FACTS_MS, &host.t_facts);
+}
+
+static void settled(struct kvf_event *t)
+{
+	(void)t;
+	if (!host.published)
+		return; /* the first publication takes the draft as it is then */
+	if (host.load_since && kvf_host_now() - host.load_since < LOAD_LIMIT_MS) {
+		kvf_event_add_timer_ms(host.opt.loop, settled, NULL, SETTLE_MS, &host.t_settle);
+		return;
+	}
+	host.load_since = 0;
+	publish_draft();
+}
+
+void kvf_host_conf_changed(void)
+{
+	if (host.t_settle)
+		kvf_event_cancel(&host.t_settle);
+	if (host.opt.loop)
+		kvf_event_add_timer_ms(host.opt.loop, settled, NULL, SETTLE_MS, &host.t_settle);
+}
+
+void kvf_host_conf_load(bool begins)
+{
+	host.load_since = begins ? kvf_host_now() : 0;
+	kvf_host_conf_changed();
+}
+
+/* ---- once a second ---- */
+
+static void take_lock(void)
+{
+	char holder[sizeof(host.standby)];
+	bool held = kvf_lock_try(host.opt.name, holder, sizeof(holder));
+
+	if (!held && strcmp(host.standby, holder))
+		zlog_warn("kubevip: standby: %s injects", holder);
+	if (held && host.standby[0])
+		zlog_info("kubevip: %s has gone: this process injects now", host.standby);
+	snprintf(host.standby, sizeof(host.standby), "%s", holder);
+	kvip_recon_set_active(host.recon, held, kvf_host_now());
+}
+
+static void note_seen(const char *cluster)
+{
+	char identity[64];
+	kvip_wall confirmed_s;
+	struct seen *s;
+
+	if (!kvip_engine_cluster_seen(host.engine, cluster, identity, sizeof(identity),
+				      &confirmed_s))
+		return;
+	for (size_t i = 0; i < host.n_seen; i++) {
+		s = &host.seen[i];
+		if (strcmp(s->cluster, cluster) == 0 && strcmp(s->identity, identity) == 0 &&
+		    confirmed_s - s->confirmed_s < SEEN_EACH_S)
+			return;
+	}
+	read_cluster(NULL, cluster, identity, confirmed_s);
+	if (kvip_state_seen(host.state, cluster, identity, confirmed_s))
+		zlog_err("kubevip: out of memory for the state file");
+}
+
+static void keep_state(void)
+{
+	struct kvip_err err;
+
+	if (!host.state || !kvf_lock_held())
+		return;
+	for (size_t i = 0; i < host.draft->n_clusters; i++)
+		note_seen(host.draft->clusters[i]->name);
+	if (kvip_state_commit(host.state, &err))
+		return; /* the reconciler meets the same failure with its next route, and says so */
+}
+
+static void flush_and_exit(void)
+{
+	struct kvip_recon_summary sum;
+
+	kvip_recon_get_summary(host.recon, &sum);
+	if (!sum.sink_up || !sum.active)
+		return;
+	if (sum.routes == 0) {
+		kvf_host_stop();
+		exit(0);
+	}
+	kvip_recon_flush(host.recon, true, kvf_host_now());
+}
+
+static void tick(struct kvf_event *t)
+{
+	(void)t;
+	enter(NULL);
+	take_lock();
+	kvip_recon_tick(host.recon, kvf_host_now());
+	if (host.opt.flush_and_exit)
+		flush_and_exit();
+	else if (host.published)
+		keep_state();
+	leave(NULL, "tick");
+	schedule_work(NULL);
+	kvf_event_add_timer_ms(host.opt.loop, tick, NULL, TICK_MS, &host.t_tick);
+}
+
+/* ---- life ---- */
+
+void kvf_host_init(const struct kvf_host_options *options)
+{
+	const struct kvf_zebra_host zh = {
+		.work = schedule_work,
+		.addresses_changed = addresses_changed,
+		.enter = enter,
+		.leave = leave,
+	};
+
+	host.opt = *options;
+	host.log.write = write_log;
+	host.draft = kvip_conf_new();
+	host.nhsets = kvip_nhsets_new();
+	if (!host.draft || !host.nhsets) {
+		zlog_err("kubevip: out of memory");
+		exit(1);
+	}
+	kvf_lock_init(host.opt.lock_path);
+	kvf_zebra_init(host.opt.loop, host.opt.privs, &zh);
+	kvf_facts_on_plist_change(kvf_host_conf_changed);
+}
+
+static uint64_t random_seed(void)
+{
+	uint64_t seed = 0;
+
+	if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != sizeof(seed))
+		seed = (uint64_t)kvf_host_now();
+	return seed;
+}
+
+void kvf_host_start(void)
+{
+	const struct kvip_recon_deps rd = {
+		.sink = &kvf_zebra_ops,
+		.nhsets = host.nhsets,
+		.log = &host.log,
+	};
+	struct kvip_engine_deps ed = {
+		.nhsets = host.nhsets,
+		.log = &host.log,
+		.seed = random_seed(),
+	};
+	char agent[64];
+
+	snprintf(agent, sizeof(agent), "%s/%s", host.opt.name, KUBEVIP_VERSION);
+	host.start_ms = kvf_host_now();
+	host.wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	host.mailbox = kvip_mailbox_new(wake_main, NULL);
+	host.http = kvip_http_new(agent, &host.log);
+	ed.mailbox = host.mailbox;
+	ed.http = host.http;
+	host.recon = kvip_recon_new(&rd);
+	host.engine = kvip_engine_new(&ed);
+	if (host.wake_fd < 0 || !host.mailbox || !host.http || !host.recon || !host.engine) {
+		zlog_err("kubevip: cannot start: %s", strerror(errno));
+		exit(1);
+	}
+	open_state();
+	kvf_event_add_read(host.opt.loop, on_wake, NULL, host.wake_fd, &host.t_wake);
+	kvf_zebra_start(host.recon);
+	tick(NULL);
+	if (!host.opt.flush_and_exit)
+		addresses_changed(NULL);
+}
+
+void kvf_host_stop(void)
+{
+	if (!host.engine)
+		return;
+	kvf_worker_stop();
+	kvf_event_cancel(&host.t_settle);
+	kvf_event_cancel(&host.t_facts);
+	kvf_event_cancel(&host.t_wake);
+	kvf_event_cancel(&host.t_work);
+	kvf_event_cancel(&host.t_tick);
+	kvf_zebra_stop();
+	kvip_engine_free(host.engine);
+	host.engine = NULL;
+	kvip_http_free(host.http);
+	kvip_mailbox_free(host.mailbox);
+	kvip_recon_free(host.recon);
+	kvip_state_close(host.state);
+	kvip_conf_unref(host.draft);
+	kvip_nhsets_free(host.nhsets);
+	close(host.wake_fd);
+	kvf_lock_release();
+}
+
+struct kvip_conf *kvf_host_conf(void)
+{
+	return host.draft;
+}
+
+struct kvip_engine *kvf_host_engine(void)
+{
+	return host.engine;
+}
+
+struct kvip_recon *kvf_host_recon(void)
+{
+	return host.recon;
+}
+
+struct kvip_log *kvf_host_log(void)
+{
+	return &host.log;
+}
+
+const struct kvip_meter *kvf_host_meter(void)
+{
+	return &host.meter;
+}
+
+const char *kvf_host_standby(void)
+{
+	return host.standby[0] ? host.standby : NULL;
+}
+
+const char *kvf_host_state_note(void)
+{
+	return host.state_note[0] ? host.state_note : NULL;
+}
+
+void kvf_host_flush(bool on)
+{
+	kvip_recon_flush(host.recon, on, kvf_host_now());
+	schedule_work(NULL);
+}
+
+size_t kvf_host_clear_orphans(void)
+{
+	size_t n = kvip_recon_clear_suspects(host.recon);
+
+	kvip_engine_clear_orphans(host.engine);
+	kvf_worker_wake();
+	return n;
+}
+
+void kvf_host_wake(void)
+{
+	kvf_worker_wake();
+}

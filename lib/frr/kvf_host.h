@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What both shells are made of: configuration that settles, local facts, the worker, the reconciler and the zebra
+ * sink, put together on FRR's main loop. One per process; everything here is T0.
+ */
+#pragma once
+
+#include "base/kvip_meter.h"
+#include "frr/kvf_compat.h"
+#include "vip/kvip_engine.h"
+#include "vip/kvip_recon.h"
+
+#include <privs.h>
+
+struct kvf_host_options {
+	struct kvf_event_loop *loop;
+	struct zebra_privs_t *privs;
+	const char *name;       /* "kubewatch": in the lock file, in logs and as User-Agent */
+	const char *state_path; /* of the state file */
+	const char *lock_path;
+	bool flush_and_exit; /* kubewatch --flush */
+};
+
+/** kvf_host_init - before the fork: nothing runs yet. */
+void kvf_host_init(const struct kvf_host_options *options);
+/** kvf_host_start - after the fork, when the configuration files have been read. */
+void kvf_host_start(void);
+/** kvf_host_stop - routes stay (rules R4). */
+void kvf_host_stop(void);
+
+/* The configuration being edited. */
+struct kvip_conf *kvf_host_conf(void);
+/** kvf_host_conf_changed - a line was applied: it is published when the configuration has settled. */
+void kvf_host_conf_changed(void);
+/** kvf_host_conf_load - a configuration load begins or ends: nothing is published in between (at most 30 s). */
+void kvf_host_conf_load(bool begins);
+
+/* For commands. */
+struct kvip_engine *kvf_host_engine(void); /* NULL before kvf_host_start() */
+struct kvip_recon *kvf_host_recon(void);
+struct kvip_log *kvf_host_log(void);
+const struct kvip_meter *kvf_host_meter(void);
+/** kvf_host_standby - who injects instead of us, or NULL. */
+const char *kvf_host_standby(void);
+/** kvf_host_state_note - what is wrong with the state file, or NULL. */
+const char *kvf_host_state_note(void);
+void kvf_host_flush(bool on);
+size_t kvf_host_clear_orphans(void);
+/** kvf_host_wake - an order was given to the engine. */
+void kvf_host_wake(void);
+kvip_msec kvf_host_now(void);

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One injector per router (rules R1): a lock file in FRR's run directory, held for life. T0. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/** kvf_lock_path - PATH of the lock, once before the first try. */
+void kvf_lock_init(const char *path);
+/**
+ * kvf_lock_try - take the lock, or find out who has it
+ * @name: of this process ("kubewatch"), written into the file with the pid
+ * @holder: filled with the other one's "NAME (pid N)" when it is taken; "" otherwise
+ * Return: true when we hold it (now or since before).
+ */
+bool kvf_lock_try(const char *name, char *holder, size_t size);
+bool kvf_lock_held(void);
+void kvf_lock_release(void);

@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * DOC: the reconciler's table: adoption, decisions, the feed, the operator's orders.
+ *
+ * Thread: T0. Everything that changes an entry ends in recon_dirty(); kvip_recon_send.c works the dirty
+ * list off in slices and is the only place that calls the sink for routes. An entry's life:
+ *
+ *   adopt / decide -> dirty -> recorded in the state file -> sent -> confirmed by the feed (installed)
+ *        ^                                                              |
+ *        +---- next hop changed, swept by somebody, sink back ----------+
+ *   decide(withdraw) -> dirty -> withdrawn, recorded as gone -> dropped
+ *
+ * Facts behind it, measured on FRR 8.4.4: zebra does not re-evaluate a static ZAPI route when its next hop
+ * changes; a restart of staticd sweeps routes of type static, ours included; the redistribution feed
+ * shows a route only while it is selected, and after the kernel has taken it.
+ */
+#include "vip/kvip_recon_priv.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* A route that is swept again this soon after it was re-sent waits for the next tick. */
+#define SWEPT_AGAIN_MS 100
+
+int recon_entry_cmp(const struct recon_entry *a, const struct recon_entry *b)
+{
+	if (a->vrf_id != b->vrf_id)
+		return a->vrf_id < b->vrf_id ? -1 : 1;
+	return kvip_prefix_cmp(&a->prefix, &b->prefix);
+}
+
+RB_GENERATE(recon_table, recon_entry, link, recon_entry_cmp)
+
+struct recon_entry *recon_find(struct kvip_recon *r, uint32_t vrf_id, const struct kvip_prefix *p)
+{
+	struct recon_entry key = { .vrf_id = vrf_id, .prefix = *p };
+
+	return RB_FIND(recon_table, &r->table, &key);
+}
+
+static struct recon_entry *get(struct kvip_recon *r, uint32_t vrf_id, const struct kvip_prefix *p)
+{
+	struct recon_entry *e = recon_find(r, vrf_id, p);
+
+	if (e)
+		return e;
+	e = kvip_calloc(1, sizeof(*e));
+	if (!e)
+		return NULL;
+	e->vrf_id = vrf_id;
+	e->prefix = *p;
+	SLIST_INIT(&e->olds);
+	RB_INSERT(recon_table, &r->table, e);
+	r->entries++;
+	return e;
+}
+
+void recon_dirty(struct kvip_recon *r, struct recon_entry *e)
+{
+	if (e->dirty)
+		return;
+	e->dirty = true;
+	TAILQ_INSERT_TAIL(&r->dirty, e, in_dirty);
+}
+
+void recon_dirty_all(struct kvip_recon *r)
+{
+	struct recon_entry *e;
+
+	RB_FOREACH(e, recon_table, &r->table)
+		if (e->has_want || e->owned)
+			recon_dirty(r, e);
+}
+
+void recon_pending(struct kvip_recon *r, struct recon_entry *e, bool on)
+{
+	if (e->pending)
+		TAILQ_REMOVE(&r->pending, e, in_pending);
+	e->pending = on;
+	e->overdue = false;
+	if (on)
+		TAILQ_INSERT_TAIL(&r->pending, e, in_pending);
+}
+
+void recon_replace(const struct kvip_nhset **slot, const struct kvip_nhset *take)
+{
+	kvip_nhset_unref(*slot);
+	*slot = take;
+}
+
+static void forget_want(struct kvip_recon *r, struct recon_entry *e)
+{
+	if (e->has_want)
+		recon_set_leave(r, e);
+	recon_replace(&e->want.nhs, NULL);
+	e->has_want = e->current = false;
+}
+
+static void entry_free(struct kvip_recon *r, struct recon_entry *e)
+{
+	struct recon_old *old;
+
+	if (r->compact_cursor == e)
+		r->compact_cursor = RB_NEXT(recon_table, &r->table, e);
+	forget_want(r, e);
+	recon_pending(r, e, false);
+	if (e->dirty)
+		TAILQ_REMOVE(&r->dirty, e, in_dirty);
+	while ((old = SLIST_FIRST(&e->olds))) {
+		SLIST_REMOVE_HEAD(&e->olds, link);
+		kvip_free(old);
+	}
+	kvip_nhset_unref(e->sent);
+	kvip_nhset_unref(e->installed);
+	RB_REMOVE(recon_table, &r->table, e);
+	r->entries--;
+	kvip_free(e);
+}
+
+void recon_drop_if_idle(struct kvip_recon *r, struct recon_entry *e)
+{
+	if (!e->has_want && !e->owned && !e->foreign && SLIST_EMPTY(&e->olds))
+		entry_free(r, e);
+}
+
+struct kvip_recon *kvip_recon_new(const struct kvip_recon_deps *deps)
+{
+	struct kvip_recon *r = kvip_calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->deps = *deps;
+	RB_INIT(&r->table);
+	RB_INIT(&r->nhs);
+	RB_INIT(&r->sets);
+	TAILQ_INIT(&r->dirty);
+	TAILQ_INIT(&r->pending);
+	TAILQ_INIT(&r->walks);
+	return r;
+}
+
+void kvip_recon_free(struct kvip_recon *r)
+{
+	struct recon_entry *e;
+
+	if (!r)
+		return;
+	r->up = false; /* next hops are let go without telling the sink */
+	while ((e = RB_MIN(recon_table, &r->table)))
+		entry_free(r, e);
+	kvip_facts_unref(r->facts);
+	kvip_conf_unref(r->conf);
+	kvip_free(r);
+}
+
+void kvip_recon_set_state(struct kvip_recon *r, struct kvip_state *state)
+{
+	r->deps.state = state;
+}
+
+static int add_old(struct recon_entry *e, const struct kvip_route_id *id)
+{
+	struct recon_old *old = kvip_malloc(sizeof(*old));
+
+	if (!old)
+		return -ENOMEM;
+	old->id = *id;
+	SLIST_INSERT_HEAD(&e->olds, old, link);
+	return 0;
+}
+
+static void drop_old(struct recon_entry *e, const struct kvip_route_id *id)
+{
+	struct recon_old *old;
+
+	SLIST_FOREACH(old, &e->olds, link) {
+		if (kvip_route_id_cmp(&old->id, id))
+			continue;
+		SLIST_REMOVE(&e->olds, old, recon_old, link);
+		kvip_free(old);
+		return;
+	}
+}
+
+int kvip_recon_adopt(struct kvip_recon *r, const struct kvip_route *route)
+{
+	struct recon_entry *e = get(r, route->id.vrf_id, &route->id.prefix);
+
+	if (!e)
+		return -ENOMEM;
+	if (e->owned) /* two identities: a change of distance was under way */
+		return add_old(e, &route->id);
+	e->owned = true;
+	e->id = route->id;
+	e->tag = route->tag;
+	e->want = *route;
+	kvip_nhset_ref(route->nhs);
+	return 0;
+}
+
+/* The wanted identity differs from the one in zebra: that one goes when the new one is confirmed. */
+static int change_identity(struct recon_entry *e, const struct kvip_route_id *id)
+{
+	if (!e->owned || kvip_route_id_cmp(&e->id, id) == 0)
+		return 0;
+	if (add_old(e, &e->id))
+		return -ENOMEM;
+	drop_old(e, id);
+	e->owned = false;
+	recon_replace(&e->sent, NULL);
+	recon_replace(&e->installed, NULL);
+	return 0;
+}
+
+static int decide_route(struct kvip_recon *r, struct recon_entry *e, struct kvip_route *want,
+			kvip_msec now)
+{
+	struct recon_set *set = recon_set_get(r, want->nhs, want->resolution, now);
+
+	if (!set)
+		return -ENOMEM;
+	if (change_identity(e, &want->id)) {
+		recon_set_done(r, set);
+		return -ENOMEM;
+	}
+	if (e->set != set) {
+		if (e->set)
+			recon_set_leave(r, e);
+		recon_set_join(set, e);
+	}
+	kvip_nhset_unref(e->want.nhs);
+	e->want = *want;
+	want->nhs = NULL;
+	e->has_want = true;
+	e->withdraw = e->current = false;
+	e->refused = KVIP_REASON_NONE;
+	return 0;
+}
+
+int kvip_recon_decide(struct kvip_recon *r, struct kvip_decision *d, kvip_msec now)
+{
+	struct recon_entry *e;
+
+	if (d->withdraw) {
+		e = recon_find(r, d->vrf_id, &d->prefix);
+		if (!e)
+			return 0;
+		forget_want(r, e);
+		e->withdraw = true;
+	} else {
+		e = get(r, d->vrf_id, &d->prefix);
+		if (!e || decide_route(r, e, &d->route, now))
+			return -ENOMEM;
+	}
+	recon_dirty(r, e);
+	return 0;
+}
+
+void kvip_recon_sink_up(struct kvip_recon *r, kvip_msec now)
+{
+	struct recon_entry *e, *next;
+
+	r->up = true;
+	r->blocked = false;
+	RB_FOREACH_SAFE(e, recon_table, &r->table, next) {
+		recon_replace(&e->sent, NULL);
+		recon_replace(&e->installed, NULL);
+		recon_pending(r, e, false);
+		e->foreign = false;
+		recon_drop_if_idle(r, e);
+	}
+	recon_nh_sink_up(r, now);
+	recon_dirty_all(r);
+}
+
+void kvip_recon_sink_down(struct kvip_recon *r, kvip_msec now)
+{
+	(void)now;
+	r->up = false;
+}
+
+void kvip_recon_sink_writable(struct kvip_recon *r)
+{
+	r->blocked = false;
+}
+
+void kvip_recon_set_active(struct kvip_recon *r, bool active, kvip_msec now)
+{
+	(void)now;
+	if (r->active == active)
+		return;
+	r->active = active;
+	if (active)
+		recon_dirty_all(r);
+}
+
+void kvip_recon_set_conf(struct kvip_recon *r, struct kvip_conf *conf)
+{
+	struct kvip_conf *old = r->conf;
+
+	r->conf = kvip_conf_ref(conf);
+	kvip_conf_unref(old);
+}
+
+/* Does the feed show the route that we sent (or, after a restart, recorded)? */
+static bool is_ours(const struct recon_entry *e, const struct kvip_feed_route *f)
+{
+	return e->owned && f->distance == e->id.distance &&
+	       (f->tag == e->tag || (e->has_want && f->tag == e->want.tag));
+}
+
+static void confirmed(struct kvip_recon *r, struct recon_entry *e, const struct kvip_feed_route *f,
+		      kvip_msec now)
+{
+	const struct kvip_nhset *nhs = kvip_nhset_get(r->deps.nhsets, f->nhs, f->n_nhs);
+
+	if (nhs)
+		recon_replace(&e->installed, nhs);
+	e->installed_ms = now;
+	e->foreign = false;
+	e->refused = KVIP_REASON_NONE;
+	recon_pending(r, e, false);
+	r->confirmations++;
+	if (!SLIST_EMPTY(&e->olds))
+		recon_dirty(r, e);
+}
+
+void kvip_recon_feed_add(struct kvip_recon *r, const struct kvip_feed_route *f, kvip_msec now)
+{
+	struct recon_entry *e = recon_find(r, f->vrf_id, &f->prefix);
+
+	if (e && is_ours(e, f)) {
+		confirmed(r, e, f, now);
+		return;
+	}
+	if (f->prefix.len != kvip_addr_bits(&f->prefix.addr))
+		return; /* no VIP has this prefix */
+	e = get(r, f->vrf_id, &f->prefix);
+	if (!e)
+		return;
+	e->foreign = true;
+	e->foreign_distance = f->distance;
+	e->foreign_tag = f->tag;
+	recon_replace(&e->installed, NULL);
+	recon_pending(r, e, false);
+}
+
+static void swept(struct kvip_recon *r, struct recon_entry *e, kvip_msec now)
+{
+	e->swept++;
+	r->swept++;
+	recon_replace(&e->sent, NULL);
+	if (e->swept > 1 && now - e->swept_ms < SWEPT_AGAIN_MS)
+		e->held_back = true;
+	else
+		recon_dirty(r, e);
+	e->swept_ms = now;
+}
+
+void kvip_recon_feed_del(struct kvip_recon *r, uint32_t vrf_id, const struct kvip_prefix *p,
+			 kvip_msec now)
+{
+	struct recon_entry *e = recon_find(r, vrf_id, p);
+	bool was_installed;
+
+	if (!e)
+		return;
+	was_installed = e->installed != NULL;
+	e->foreign = false;
+	e->refused = KVIP_REASON_NONE;
+	recon_replace(&e->installed, NULL);
+	if (e->has_want && e->owned && e->sent && was_installed)
+		swept(r, e, now);
+	else if (e->has_want && !e->owned) /* what stood in its way is gone */
+		recon_dirty(r, e);
+	else
+		recon_drop_if_idle(r, e);
+}
+
+void kvip_recon_flush(struct kvip_recon *r, bool on, kvip_msec now)
+{
+	(void)now;
+	r->flushed = on;
+	recon_dirty_all(r);
+}
+
+void kvip_recon_tick(struct kvip_recon *r, kvip_msec now)
+{
+	struct recon_entry *e;
+
+	recon_nh_tick(r, now);
+	TAILQ_FOREACH(e, &r->pending, in_pending) {
+		if (now - e->sent_ms < RECON_CONFIRM_MS)
+			break;
+		e->overdue = true;
+	}
+	RB_FOREACH(e, recon_table, &r->table) {
+		if (!e->held_back)
+			continue;
+		e->held_back = false;
+		recon_dirty(r, e);
+	}
+	if (r->state_failing)
+		recon_dirty_all(r);
+}

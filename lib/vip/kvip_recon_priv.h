@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The reconciler's inside, shared by its files. */
+#pragma once
+
+#include "base/kvip_tree.h"
+#include "vip/kvip_recon.h"
+#include "vip/kvip_state.h"
+
+#include <sys/queue.h>
+
+/* A route that zebra has not confirmed after this long, or a next hop it has not answered for. */
+#define RECON_CONFIRM_MS 2000
+
+struct recon_entry;
+TAILQ_HEAD(recon_entries, recon_entry);
+
+/* One next hop, tracked as long as a set uses it. */
+struct recon_nh {
+	RB_ENTRY(recon_nh) link;
+	struct kvip_addr addr;
+	enum kvip_nh_state state;
+	bool answered; /* since the sink came up */
+	kvip_msec asked_ms;
+	uint32_t uses; /* sets that contain it */
+};
+RB_HEAD(recon_nhs, recon_nh);
+
+/*
+ * One interned set as decided, under one resolution rule, with what of it resolves. It lives as long as an
+ * entry wants it.
+ */
+struct recon_set {
+	RB_ENTRY(recon_set) link;
+	const struct kvip_nhset *nhs;    /* key; a reference */
+	uint8_t resolution;              /* key */
+	const struct kvip_nhset *usable; /* the part of nhs that resolves; NULL: not known yet */
+	bool has_own;                    /* a next hop is this router's own address */
+	struct recon_entries entries;    /* that want it */
+	/* While its routes are sent again: the next one. The walk is over when it is NULL. */
+	struct recon_entry *cursor;
+	TAILQ_ENTRY(recon_set) in_walks;
+	bool walking;
+};
+RB_HEAD(recon_sets, recon_set);
+TAILQ_HEAD(recon_walks, recon_set);
+
+/* An identity that zebra holds besides the wanted one: distance or table were changed. */
+struct recon_old {
+	SLIST_ENTRY(recon_old) link;
+	struct kvip_route_id id;
+};
+
+/* All that T0 knows of one prefix. */
+struct recon_entry {
+	RB_ENTRY(recon_entry) link;
+	TAILQ_ENTRY(recon_entry) in_set; /* set->entries */
+	TAILQ_ENTRY(recon_entry) in_dirty;
+	TAILQ_ENTRY(recon_entry) in_pending;
+	SLIST_HEAD(, recon_old) olds;
+	uint32_t vrf_id;           /* key */
+	struct kvip_prefix prefix; /* key */
+	struct kvip_route want;  /* decided if has_want, else as adopted (then .nhs may be NULL) */
+	struct recon_set *set;   /* of want */
+	struct kvip_route_id id; /* of the route of ours in zebra, if owned */
+	const struct kvip_nhset
+		*sent; /* with these next hops; NULL: nothing since the sink came up */
+	const struct kvip_nhset *installed; /* what the feed last confirmed of it */
+	kvip_msec sent_ms, installed_ms, swept_ms;
+	uint32_t swept;
+	uint32_t tag;         /* as sent */
+	uint32_t foreign_tag; /* of the static route that the feed shows and that is not ours */
+	uint8_t foreign_distance;
+	enum kvip_reason refused; /* why it cannot be sent; NONE */
+	bool has_want;
+	bool owned;     /* zebra may have it: recorded in the state file */
+	bool current;   /* the state file has want as it is */
+	bool withdraw;  /* decided: no route */
+	bool dirty;     /* in r->dirty */
+	bool pending;   /* in r->pending: sent, not confirmed */
+	bool overdue;   /* confirmation did not come in time */
+	bool foreign;   /* the feed shows a route that is not ours */
+	bool held_back; /* swept again and again: sent at the next tick */
+};
+RB_HEAD(recon_table, recon_entry);
+
+struct kvip_recon {
+	struct kvip_recon_deps deps;
+	struct recon_table table;
+	struct recon_nhs nhs;
+	struct recon_sets sets;
+	struct recon_entries dirty, pending;
+	struct recon_walks walks;
+	struct kvip_facts *facts;
+	struct kvip_conf *conf;
+	bool up, active, flushed;
+	bool blocked; /* the sink's channel is full */
+	bool state_failing;
+	char state_error[200];
+	uint64_t announces, withdraws, swept, confirmations;
+	size_t entries; /* in table */
+	/* the state file's rewrite: how far it got */
+	bool compacting;
+	struct recon_entry *compact_cursor;
+};
+
+RB_PROTOTYPE(recon_table, recon_entry, link, recon_entry_cmp)
+RB_PROTOTYPE(recon_sets, recon_set, link, recon_set_cmp)
+RB_PROTOTYPE(recon_nhs, recon_nh, link, recon_nh_cmp)
+int recon_entry_cmp(const struct recon_entry *a, const struct recon_entry *b);
+int recon_set_cmp(const struct recon_set *a, const struct recon_set *b);
+int recon_nh_cmp(const struct recon_nh *a, const struct recon_nh *b);
+
+/* kvip_recon.c */
+struct recon_entry *recon_find(struct kvip_recon *r, uint32_t vrf_id, const struct kvip_prefix *p);
+void recon_dirty(struct kvip_recon *r, struct recon_entry *e);
+void recon_dirty_all(struct kvip_recon *r);
+void recon_pending(struct kvip_recon *r, struct recon_entry *e, bool on);
+/** recon_replace - put @take (a reference or NULL) into @slot. */
+void recon_replace(const struct kvip_nhset **slot, const struct kvip_nhset *take);
+/** recon_drop_if_idle - free an entry that says nothing any more. */
+void recon_drop_if_idle(struct kvip_recon *r, struct recon_entry *e);
+
+/* kvip_recon_nh.c */
+/** recon_set_get - the set of @nhs under @resolution, made and tracked if need be; NULL without memory. */
+struct recon_set *recon_set_get(struct kvip_recon *r, const struct kvip_nhset *nhs,
+				uint8_t resolution, kvip_msec now);
+void recon_set_join(struct recon_set *s, struct recon_entry *e);
+/** recon_set_done - free a set that no entry is in. */
+void recon_set_done(struct kvip_recon *r, struct recon_set *s);
+/** recon_set_leave - the set dies with its last entry. */
+void recon_set_leave(struct kvip_recon *r, struct recon_entry *e);
+void recon_nh_sink_up(struct kvip_recon *r, kvip_msec now);
+void recon_nh_tick(struct kvip_recon *r, kvip_msec now);
+/** recon_walk_some - move up to @max entries of sets whose next hops changed to the dirty list. */
+void recon_walk_some(struct kvip_recon *r, unsigned int max);
+
+/* kvip_recon_send.c */
+/** recon_compact_some - a slice of the state file's rewrite. */
+void recon_compact_some(struct kvip_recon *r, unsigned int max);

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * DOC: the reconciler's hand: records, announces and withdraws, a slice at a time.
+ *
+ * Thread: T0. A slice takes the first entries of the dirty list, writes what they are about to become to the
+ * state file with one write, and only then talks to the sink (rules R1). If the file cannot be written,
+ * what is not recorded yet waits, and what is goes on.
+ */
+#include "vip/kvip_recon_priv.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool same_id(const struct recon_entry *e)
+{
+	return e->owned && kvip_route_id_cmp(&e->id, &e->want.id) == 0;
+}
+
+/* What the entry should come to, given what is known at this moment. */
+enum intent { LEAVE, ANNOUNCE, WITHDRAW };
+
+static enum intent intent_of(struct kvip_recon *r, struct recon_entry *e)
+{
+	if (!r->active || !r->up)
+		return LEAVE;
+	e->refused = KVIP_REASON_NONE;
+	if (e->withdraw || r->flushed)
+		return WITHDRAW;
+	if (!e->has_want || !e->set->usable)
+		return LEAVE;
+	if (e->set->has_own)
+		e->refused = KVIP_REASON_ROUTER_IS_NODE;
+	else if (e->set->usable->n == 0)
+		e->refused = KVIP_REASON_NO_NEXT_HOP;
+	if (e->refused)
+		return WITHDRAW;
+	if (!e->owned && e->foreign && e->foreign_distance == e->want.id.distance &&
+	    e->foreign_tag != e->want.tag) {
+		e->refused = KVIP_REASON_SAME_IDENTITY;
+		return LEAVE;
+	}
+	return ANNOUNCE;
+}
+
+static void state_failed(struct kvip_recon *r, const char *why)
+{
+	if (!r->state_failing)
+		kvip_log(r->deps.log, KVIP_LOG_ERROR, "%s", why);
+	r->state_failing = true;
+	snprintf(r->state_error, sizeof(r->state_error), "%.190s", why);
+}
+
+/* Record what the first @n dirty entries are about to become. */
+static void record(struct kvip_recon *r, unsigned int n)
+{
+	struct kvip_err err = { "out of memory" };
+	struct recon_entry *e;
+	unsigned int i = 0;
+	int rc = 0;
+
+	if (!r->deps.state)
+		return;
+	TAILQ_FOREACH(e, &r->dirty, in_dirty) {
+		if (i++ == n)
+			break;
+		if (!rc && intent_of(r, e) == ANNOUNCE && !e->current)
+			rc = kvip_state_own(r->deps.state, &e->want);
+	}
+	if (!rc)
+		rc = kvip_state_commit(r->deps.state, &err);
+	if (rc) {
+		state_failed(r, err.text);
+		return;
+	}
+	if (r->state_failing)
+		kvip_log(r->deps.log, KVIP_LOG_INFO, "the state file can be written again");
+	r->state_failing = false;
+	i = 0;
+	TAILQ_FOREACH(e, &r->dirty, in_dirty) {
+		if (i++ == n)
+			break;
+		if (intent_of(r, e) == ANNOUNCE)
+			e->current = true;
+	}
+}
+
+static void note_gone(struct kvip_recon *r, const struct kvip_route_id *id)
+{
+	if (r->deps.state && kvip_state_gone(r->deps.state, id))
+		state_failed(r, "out of memory for the state file");
+}
+
+static int announce(struct kvip_recon *r, struct recon_entry *e, kvip_msec now)
+{
+	const struct kvip_nhset *usable = e->set->usable;
+	int rc;
+
+	if (r->deps.state && !e->current && !same_id(e))
+		return 0; /* not recorded: waits for the state file */
+	rc = r->deps.sink->announce(r->deps.sink_ctx, &e->want, usable);
+	if (rc == -EAGAIN)
+		return rc;
+	if (rc) {
+		kvip_log(r->deps.log, KVIP_LOG_ERROR, "%s: cannot send a route: %s",
+			 r->deps.sink->name, strerror(-rc));
+		return 0;
+	}
+	r->announces++;
+	e->owned = true;
+	e->id = e->want.id;
+	e->tag = e->want.tag;
+	recon_replace(&e->sent, kvip_nhset_ref(usable));
+	e->sent_ms = now;
+	recon_pending(r, e, e->installed != usable);
+	return 0;
+}
+
+/* Delete identities that are no longer wanted: all, or the old ones once the new one is confirmed. */
+static int delete_olds(struct kvip_recon *r, struct recon_entry *e)
+{
+	struct recon_old *old;
+
+	while ((old = SLIST_FIRST(&e->olds))) {
+		int rc = r->deps.sink->withdraw(r->deps.sink_ctx, &old->id);
+
+		if (rc)
+			return rc;
+		r->withdraws++;
+		note_gone(r, &old->id);
+		SLIST_REMOVE_HEAD(&e->olds, link);
+		kvip_free(old);
+	}
+	return 0;
+}
+
+static int withdraw(struct kvip_recon *r, struct recon_entry *e)
+{
+	int rc = delete_olds(r, e);
+
+	if (!rc && e->owned) {
+		rc = r->deps.sink->withdraw(r->deps.sink_ctx, &e->id);
+		if (!rc) {
+			r->withdraws++;
+			note_gone(r, &e->id);
+			e->owned = e->current = false;
+		}
+	}
+	if (rc)
+		return rc;
+	recon_replace(&e->sent, NULL);
+	recon_pending(r, e, false);
+	e->withdraw = false;
+	return 0;
+}
+
+static int carry_out(struct kvip_recon *r, struct recon_entry *e, kvip_msec now)
+{
+	int rc = 0;
+
+	switch (intent_of(r, e)) {
+	case ANNOUNCE:
+		if (!SLIST_EMPTY(&e->olds) && same_id(e) && e->installed)
+			rc = delete_olds(r, e);
+		if (!rc)
+			rc = announce(r, e, now);
+		break;
+	case WITHDRAW:
+		rc = withdraw(r, e);
+		break;
+	case LEAVE:
+		break;
+	}
+	return rc;
+}
+
+bool kvip_recon_step(struct kvip_recon *r, unsigned int max_ops, kvip_msec now)
+{
+	struct recon_entry *e;
+
+	if (r->blocked)
+		return false;
+	recon_compact_some(r, max_ops);
+	recon_walk_some(r, max_ops);
+	record(r, max_ops);
+	for (unsigned int i = 0; i < max_ops && (e = TAILQ_FIRST(&r->dirty)); i++) {
+		if (carry_out(r, e, now)) {
+			r->blocked = true;
+			return false;
+		}
+		e->dirty = false;
+		TAILQ_REMOVE(&r->dirty, e, in_dirty);
+		recon_drop_if_idle(r, e);
+	}
+	return !TAILQ_EMPTY(&r->dirty) || !TAILQ_EMPTY(&r->walks) || r->compacting;
+}
+
+static void compact_end(struct kvip_recon *r)
+{
+	struct kvip_err err;
+
+	r->compacting = false;
+	if (kvip_state_compact_end(r->deps.state, &err))
+		kvip_log(r->deps.log, KVIP_LOG_WARN, "%s", err.text);
+}
+
+/* One line for each identity that zebra may have. */
+static int compact_entry(struct kvip_recon *r, const struct recon_entry *e)
+{
+	struct kvip_route line = e->want;
+	const struct recon_old *old;
+	int rc = 0;
+
+	if (e->owned) {
+		line.id = e->id;
+		line.tag = e->tag;
+		rc = kvip_state_compact_route(r->deps.state, &line);
+	}
+	SLIST_FOREACH(old, &e->olds, link) {
+		if (rc)
+			break;
+		line.id = old->id;
+		rc = kvip_state_compact_route(r->deps.state, &line);
+	}
+	return rc;
+}
+
+void recon_compact_some(struct kvip_recon *r, unsigned int max)
+{
+	if (!r->deps.state)
+		return;
+	if (!r->compacting) {
+		if (!kvip_state_compact_wanted(r->deps.state, r->entries))
+			return;
+		if (kvip_state_compact_begin(r->deps.state))
+			return;
+		r->compacting = true;
+		r->compact_cursor = RB_MIN(recon_table, &r->table);
+	}
+	for (; max && r->compact_cursor; max--) {
+		struct recon_entry *e = r->compact_cursor;
+
+		r->compact_cursor = RB_NEXT(recon_table, &r->table, e);
+		if (compact_entry(r, e)) {
+			r->compacting = false;
+			return;
+		}
+	}
+	if (!r->compact_cursor)
+		compact_end(r);
+}

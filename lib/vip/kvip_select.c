@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * DOC: selection of one claim: features F1 to F5, F14, rules R3.
+ *
+ * Job: the addresses that an owner names, the advertise block that takes them, and the answer for each.
+ * Thread: T1, or T0 under the engine's lock for what is only shown. Pure.
+ *
+ * The labels of the Gateway that owns a Service select it as if they were its own (F4). They are one set:
+ * a label of the Service stands above the Gateway's of the same key. So `a=b` is met by either object,
+ * and `!a`, `a!=b` are broken by either: an exclusion on the Gateway is not undone by its generated
+ * Service, which carries no such label.
+ *
+ * Sources: KEP-1860 (ipMode); Cilium's BGP control plane for the pseudo-labels
+ * io.kubernetes.service.name and io.kubernetes.service.namespace.
+ */
+#include "vip/kvip_select.h"
+
+#include "base/kvip_limits.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define PSEUDO_NAME	 "io.kubernetes.service.name"
+#define PSEUDO_NAMESPACE "io.kubernetes.service.namespace"
+
+const char *kvip_source_name(enum kvip_source s)
+{
+	static const char *const names[] = {
+		[KVIP_SOURCE_LOADBALANCER] = "load-balancer",
+		[KVIP_SOURCE_GATEWAY] = "gateway",
+		[KVIP_SOURCE_EXTERNAL] = "external-ip",
+		[KVIP_SOURCE_CLUSTER] = "cluster-ip",
+	};
+
+	return (unsigned int)s < sizeof(names) / sizeof(names[0]) ? names[s] : "?";
+}
+
+static unsigned int address_bit(enum kvip_source s)
+{
+	switch (s) {
+	case KVIP_SOURCE_EXTERNAL:
+		return KVIP_ADDRESS_EXTERNAL;
+	case KVIP_SOURCE_CLUSTER:
+		return KVIP_ADDRESS_CLUSTER;
+	case KVIP_SOURCE_LOADBALANCER:
+	case KVIP_SOURCE_GATEWAY:
+		break;
+	}
+	return KVIP_ADDRESS_LOADBALANCER;
+}
+
+static size_t want(struct kvip_wanted *out, size_t n, const struct kvip_addr *v, uint32_t n_v,
+		   enum kvip_source source)
+{
+	for (uint32_t i = 0; i < n_v && n < KVIP_MAX_WANTED; i++)
+		out[n++] = (struct kvip_wanted){ .addr = v[i], .source = (uint8_t)source };
+	return n;
+}
+
+static size_t service_wanted(const struct kvip_cluster_conf *conf, const struct kvip_service *s,
+			     struct kvip_wanted *out)
+{
+	unsigned int kinds = 0;
+	size_t n = 0;
+
+	for (size_t i = 0; i < conf->n_advs; i++)
+		kinds |= conf->advs[i]->addresses;
+	for (uint32_t i = 0; s->load_balancer && i < s->n_ingress && n < KVIP_MAX_WANTED; i++) {
+		out[n] = (struct kvip_wanted){ .addr = s->ingress[i].addr,
+					       .source = KVIP_SOURCE_LOADBALANCER,
+					       .proxy = s->ingress[i].proxy };
+		n++;
+	}
+	if (kinds & KVIP_ADDRESS_EXTERNAL)
+		n = want(out, n, s->external_ips, s->n_external_ips, KVIP_SOURCE_EXTERNAL);
+	if (kinds & KVIP_ADDRESS_CLUSTER)
+		n = want(out, n, s->cluster_ips, s->n_cluster_ips, KVIP_SOURCE_CLUSTER);
+	return n;
+}
+
+/* Has the Gateway a Service? Then that speaks for it: they are one claim. */
+static bool has_service(const struct kvip_gateway_entry *g)
+{
+	const struct kvip_service_entry *s;
+
+	LIST_FOREACH(s, &g->services, of_gateway)
+		if (s->o.e.present)
+			return true;
+	return false;
+}
+
+size_t kvip_select_wanted(const struct kvip_cluster_conf *conf, const struct kvip_owner *o,
+			  struct kvip_wanted *out)
+{
+	const struct kvip_obj *obj = kvip_entry_obj(&o->e);
+
+	if (!obj)
+		return 0;
+	if (o->e.kind == KVIP_KIND_SERVICE)
+		return service_wanted(conf, &obj->service, out);
+	if (has_service((const struct kvip_gateway_entry *)o))
+		return 0;
+	return want(out, 0, obj->gateway.addresses, obj->gateway.n_addresses, KVIP_SOURCE_GATEWAY);
+}
+
+static bool one_of(const struct kvip_strings *list, const char *s)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (s && strcmp(list->v[i], s) == 0)
+			return true;
+	return list->n == 0;
+}
+
+/* The labels of @m and @pseudo above those of the Gateway @gw: one set. */
+static bool merged_match(const struct kvip_selector *sel, const struct kvip_meta *gw,
+			 const struct kvip_meta *m, const struct kvip_label pseudo[2])
+{
+	uint32_t n = m->n_labels < KVIP_MAX_LABELS ? m->n_labels : KVIP_MAX_LABELS;
+	struct kvip_label above[KVIP_MAX_LABELS + 2];
+
+	above[0] = pseudo[0];
+	above[1] = pseudo[1];
+	if (n)
+		memcpy(&above[2], m->labels, n * sizeof(above[0]));
+	return kvip_selector_matches(sel, gw, above, n + 2);
+}
+
+static enum kvip_selected_by service_labels_match(const struct kvip_selector *sel,
+						  const struct kvip_service_entry *s)
+{
+	const struct kvip_meta *m = &s->o.e.obj->meta;
+	const struct kvip_label pseudo[2] = { { PSEUDO_NAME, m->name },
+					      { PSEUDO_NAMESPACE, m->ns } };
+	const struct kvip_obj *gw = s->gateway ? kvip_entry_obj(&s->gateway->o.e) : NULL;
+	bool own = kvip_selector_matches(sel, m, pseudo, 2);
+
+	if (gw && !merged_match(sel, &gw->meta, m, pseudo))
+		return KVIP_BY_NONE;
+	if (own)
+		return KVIP_BY_SERVICE;
+	return gw ? KVIP_BY_GATEWAY : KVIP_BY_NONE;
+}
+
+static enum kvip_selected_by labels_match(const struct kvip_selector *sel, const struct kvip_owner *o)
+{
+	if (o->e.kind == KVIP_KIND_SERVICE)
+		return service_labels_match(sel, (const struct kvip_service_entry *)o);
+	return kvip_selector_matches(sel, &o->e.obj->meta, NULL, 0) ? KVIP_BY_GATEWAY : KVIP_BY_NONE;
+}
+
+int kvip_select_block(const struct kvip_cluster_conf *conf, const struct kvip_owner *o,
+		      enum kvip_source source, enum kvip_selected_by *by)
+{
+	const struct kvip_obj *obj = o->e.obj;
+	const char *class = o->e.kind == KVIP_KIND_SERVICE ? obj->service.lb_class : NULL;
+
+	for (size_t i = 0; i < conf->n_advs; i++) {
+		const struct kvip_adv_conf *adv = conf->advs[i];
+
+		if (!adv->service_selector || !(adv->addresses & address_bit(source)))
+			continue;
+		if (!one_of(&adv->namespaces, obj->meta.ns) || !one_of(&adv->classes, class))
+			continue;
+		*by = labels_match(adv->service_selector, o);
+		if (*by != KVIP_BY_NONE)
+			return (int)i;
+	}
+	*by = KVIP_BY_NONE;
+	return -1;
+}
+
+bool kvip_reason_counts(enum kvip_reason r)
+{
+	switch (r) {
+	case KVIP_REASON_SELECTED:
+	case KVIP_REASON_NO_ENDPOINTS:
+	case KVIP_REASON_ENDPOINT_WITHOUT_NODE:
+	case KVIP_REASON_NO_LOCAL_NODE:
+	case KVIP_REASON_NO_NODE:
+	case KVIP_REASON_NODE_NO_IPV4:
+	case KVIP_REASON_NODE_NO_IPV6:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Everything before endpoints and nodes. NONE, or PREFIX_LIST_HOLDS: it may be routed. */
+static enum kvip_reason admit(const struct kvip_select *s, const struct kvip_owner *o,
+			      const struct kvip_wanted *w, bool present, struct kvip_selected *res)
+{
+	enum kvip_selected_by by;
+	enum kvip_reason r;
+
+	if (w->proxy)
+		return KVIP_REASON_IP_MODE_PROXY;
+	r = kvip_select_address(s, o->e.obj->meta.ns, &w->addr);
+	if (r != KVIP_REASON_NONE)
+		return r;
+	if (s->cluster->n_advs == 0)
+		return KVIP_REASON_NO_ADVERTISE;
+	res->block = (int16_t)kvip_select_block(s->cluster, o, (enum kvip_source)w->source, &by);
+	if (res->block < 0)
+		return KVIP_REASON_NOT_SELECTED;
+	res->by = (uint8_t)by;
+	if (s->cluster->shutdown)
+		return KVIP_REASON_CLUSTER_SHUTDOWN;
+	if (s->api_lost)
+		return KVIP_REASON_API_LOST;
+	return kvip_select_plist(s, &w->addr, present);
+}
+
+int kvip_select_claim(const struct kvip_select *s, const struct kvip_owner *o,
+		      const struct kvip_wanted *w, bool present, struct kvip_selected *out)
+{
+	struct kvip_selected res = { .block = -1 };
+	enum kvip_reason r = admit(s, o, w, present, &res);
+	int rc;
+
+	if (r == KVIP_REASON_NONE || r == KVIP_REASON_PREFIX_LIST_HOLDS) {
+		rc = kvip_select_next_hops(s, o, (size_t)res.block, w->addr.family, &res);
+		if (rc)
+			return rc;
+		if (r == KVIP_REASON_PREFIX_LIST_HOLDS)
+			res.warning = (uint8_t)r;
+	} else {
+		res.reason = (uint8_t)r;
+	}
+	*out = res;
+	return 0;
+}

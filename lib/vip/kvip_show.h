@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What `show kubevip ...` prints, as text for people and as JSON for programs.
+ *
+ * Everything is read from the engine's and the reconciler's views at the moment of asking; nothing
+ * is kept. JSON: camelCase, numbers are numbers, units stand in the key (ageSec, tookMs), words of
+ * states and reasons are those of the tables and stable; what is unknown is null. Text is for
+ * reading and may change.
+ *
+ * T0. Every function appends to @out. Return: 0, -ENOMEM, -EMSGSIZE (over the buffer's ceiling).
+ * That nothing was found is no error: JSON is then empty, text says so.
+ */
+#pragma once
+
+#include "base/kvip_buf.h"
+#include "vip/kvip_engine.h"
+#include "vip/kvip_recon.h"
+
+struct kvip_show_ctx {
+	struct kvip_engine *engine;   /* NULL: not started yet */
+	struct kvip_recon *recon;     /* NULL: a dry run */
+	const struct kvip_conf *conf; /* as the operator sees it; NULL: unknown */
+	kvip_msec now;
+	kvip_wall wall;
+	const char *standby;    /* who injects instead of us ("kubewatch (pid 123)"), or NULL */
+	const char *state_note; /* what is wrong with the state file, or NULL */
+};
+
+/** kvip_show_overview - one page; its first line is trouble, if there is any. */
+int kvip_show_overview(const struct kvip_show_ctx *s, bool json, struct kvip_buf *out);
+/** kvip_show_vips - @only: VIPs inside that prefix, a host prefix in detail; NULL: all. */
+int kvip_show_vips(const struct kvip_show_ctx *s, const struct kvip_prefix *only, bool json,
+		   struct kvip_buf *out);
+/** kvip_show_services - @only: "NAMESPACE/NAME", or NULL. */
+int kvip_show_services(const struct kvip_show_ctx *s, const char *only, bool json,
+		       struct kvip_buf *out);
+int kvip_show_nodes(const struct kvip_show_ctx *s, bool json, struct kvip_buf *out);
+/** kvip_show_clusters - @only: name of a cluster, or NULL. */
+int kvip_show_clusters(const struct kvip_show_ctx *s, const char *only, bool json,
+		       struct kvip_buf *out);
+/** kvip_show_dry_run - VIPs, Services and nodes one after the other; JSON: one object with `vips`,
+ * `services` and `nodes`. */
+int kvip_show_dry_run(const struct kvip_show_ctx *s, bool json, struct kvip_buf *out);

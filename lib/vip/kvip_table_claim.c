@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * DOC: owners and their claims.
+ *
+ * Job: ask selection about every address an owner names inside its cluster's ranges, and keep the answers
+ * as claims on VIPs. What lies in no range is no claim and costs no memory: it never counts (rules R3),
+ * and `show` asks selection again. Thread: T1.
+ *
+ * Invariant: an owner has at most one claim on a VIP. A change of any claim leaves its VIP dirty; so does
+ * every look at an owner, because its place in the order (creationTimestamp, uid) or the block's tag may
+ * have changed under an equal answer.
+ */
+#include "vip/kvip_table_priv.h"
+
+#include <errno.h>
+
+struct kvip_select kvip_table_select(const struct kvip_cluster *c)
+{
+	const struct kvip_table *t = c->table;
+
+	return (struct kvip_select){ .conf = t->conf,
+				     .cluster = c->conf,
+				     .facts = t->facts,
+				     .taken = t->taken,
+				     .n_taken = t->n_taken,
+				     .servers = t->servers,
+				     .nodes = c->nodes,
+				     .nhsets = t->nhsets,
+				     .api_lost = c->api_lost };
+}
+
+static void claim_free(struct kvip_table *t, struct kvip_claim *claim)
+{
+	SLIST_REMOVE(&claim->vip->claims, claim, kvip_claim, of_vip);
+	SLIST_REMOVE(&claim->owner->claims, claim, kvip_claim, of_owner);
+	kvip_vip_dirty(t, claim->vip);
+	kvip_nhset_unref(claim->nhs);
+	kvip_free(claim);
+}
+
+void kvip_owner_drop_claims(struct kvip_table *t, struct kvip_owner *o)
+{
+	while (!SLIST_EMPTY(&o->claims))
+		claim_free(t, SLIST_FIRST(&o->claims));
+}
+
+static struct kvip_claim *claim_find(struct kvip_owner *o, const struct kvip_prefix *p)
+{
+	struct kvip_claim *claim;
+
+	SLIST_FOREACH(claim, &o->claims, of_owner)
+		if (kvip_prefix_cmp(&claim->vip->prefix, p) == 0)
+			return claim;
+	return NULL;
+}
+
+/* A claim without an answer yet, on a VIP that may be new, too. */
+static struct kvip_claim *claim_new(struct kvip_cluster *c, struct kvip_owner *o,
+				    const struct kvip_prefix *p)
+{
+	struct kvip_claim *claim = kvip_calloc(1, sizeof(*claim));
+	struct kvip_vip *v = claim ? kvip_vip_get(c->table, p) : NULL;
+
+	if (!v) {
+		kvip_free(claim);
+		return NULL;
+	}
+	claim->vip = v;
+	claim->owner = o;
+	claim->cluster = c;
+	SLIST_INSERT_HEAD(&v->claims, claim, of_vip);
+	SLIST_INSERT_HEAD(&o->claims, claim, of_owner);
+	return claim;
+}
+
+static void claim_set(struct kvip_table *t, struct kvip_claim *claim, const struct kvip_wanted *w,
+		      const struct kvip_selected *res)
+{
+	kvip_nhset_unref(claim->nhs);
+	claim->nhs = res->nhs;
+	claim->usable = res->usable;
+	claim->total = res->total;
+	claim->block = res->block;
+	claim->source = w->source;
+	claim->reason = res->reason;
+	claim->warning = res->warning;
+	claim->by = res->by;
+	claim->seen = true;
+	kvip_vip_dirty(t, claim->vip);
+}
+
+/* The same address from two sources (status and externalIPs, say): the first that counts. */
+static int evaluate_wanted(struct kvip_cluster *c, struct kvip_owner *o,
+			   const struct kvip_select *s, const struct kvip_wanted *w)
+{
+	struct kvip_prefix p = kvip_prefix_host(&w->addr);
+	struct kvip_claim *claim = claim_find(o, &p);
+	struct kvip_selected res;
+	const struct kvip_vip *v;
+	int rc;
+
+	if (claim && claim->seen && kvip_reason_counts((enum kvip_reason)claim->reason))
+		return 0;
+	v = claim ? claim->vip : kvip_vip_find(c->table, &p);
+	rc = kvip_select_claim(s, o, w, v && v->in_force && v->holder == c, &res);
+	if (rc)
+		return rc;
+	if (claim && claim->seen && !kvip_reason_counts((enum kvip_reason)res.reason))
+		return 0;
+	if (!claim)
+		claim = claim_new(c, o, &p);
+	if (!claim) {
+		kvip_nhset_unref(res.nhs);
+		return -ENOMEM;
+	}
+	claim_set(c->table, claim, w, &res);
+	return 0;
+}
+
+static void drop_unseen(struct kvip_table *t, struct kvip_owner *o)
+{
+	struct kvip_claim *claim, *next;
+
+	for (claim = SLIST_FIRST(&o->claims); claim; claim = next) {
+		next = SLIST_NEXT(claim, of_owner);
+		if (!claim->seen)
+			claim_free(t, claim);
+	}
+}
+
+int kvip_owner_evaluate(struct kvip_cluster *c, struct kvip_owner *o)
+{
+	struct kvip_wanted wanted[KVIP_MAX_WANTED];
+	struct kvip_claim *claim;
+	struct kvip_select s;
+	size_t n;
+	int rc;
+
+	if (c->removed) {
+		kvip_owner_drop_claims(c->table, o);
+		return 0;
+	}
+	s = kvip_table_select(c);
+	n = kvip_select_wanted(c->conf, o, wanted);
+	SLIST_FOREACH(claim, &o->claims, of_owner)
+		claim->seen = false;
+	for (size_t i = 0; i < n; i++) {
+		if (kvip_select_range(c->conf, NULL, &wanted[i].addr, NULL) != KVIP_REASON_NONE)
+			continue;
+		rc = evaluate_wanted(c, o, &s, &wanted[i]);
+		if (rc)
+			return rc;
+	}
+	drop_unseen(c->table, o);
+	return 0;
+}

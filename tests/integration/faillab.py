@@ -1,0 +1,337 @@
+"""What tests of failures do over and over: kubewatch on r1, a fake API server, and who saw what.
+
+A `Scene` is one router with kubewatch. Its statements about "never" (no kernel delete, no withdrawal)
+are made by `unharmed`, which ends with a VIP of its own that goes the whole way: what is older than
+that VIP's arrival has been seen by then, so that no test needs to wait and hope.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Callable, Iterable, Iterator
+
+from tests.fakeapi import FakeApiProcess, objects
+from tests.lab import KubewatchSetup, Lab, Namespace, Router, poll
+from tests.lab.netns import PYTHON, CommandError
+from tests.lab.seedlab import lan
+
+RANGES = ("192.168.77.0/24", "fd00:77::/64", "10.77.0.0/16")
+CONFIG = [
+    "kubevip cluster lab kubeconfig /etc/frr/kubevip/lab.kubeconfig",
+    *(f"kubevip cluster lab vip-range {prefix}" for prefix in RANGES),
+    "kubevip cluster lab advertise web service-selector mdhlabs-bgp=enable",
+]
+NODES = ("kube1", "kube2", "kube3")
+VIP, URL = "192.168.77.128/32", "http://192.168.77.128/"
+UPSTREAM = "10.0.12.2"  # r2 at the other end of the idle uplink
+STATE = "kubewatch.state"
+WITNESS = 254  # last byte of the VIP that `unharmed` brings and takes away
+
+
+def prefix_of(number: int, family: int = 4) -> str:
+    """The VIP with this last number."""
+    return f"192.168.77.{number}/32" if family == 4 else f"fd00:77::{number}/128"
+
+
+def url_of(prefix: str) -> str:
+    """Where a VIP answers."""
+    address = prefix.partition("/")[0]
+    return f"http://[{address}]/" if ":" in address else f"http://{address}/"
+
+
+def web(*prefixes: str, nodes: Iterable[str] = NODES, **more: object) -> list[dict]:
+    """For each VIP a Service and its slice, named after the address."""
+    found = []
+    for prefix in prefixes:
+        address, family = prefix.partition("/")[0], 6 if ":" in prefix else 4
+        name = "web-" + address.replace(".", "-").replace(":", "-")
+        found.append(objects.service(name, address, **more))
+        slice_ = objects.endpoints_on(*nodes, family=family)
+        found.append(objects.endpoint_slice(name, slice_, family=family))
+    return found
+
+
+class Scene:
+    """kubewatch on r1, fed by a fake API server. Nothing runs before start()."""
+
+    def __init__(self, lab: Lab, api: FakeApiProcess, binary: Path) -> None:
+        self.lab, self.api = lab, api
+        self.r1, self.r2 = lab.r1, lab.r2
+        self.binary = binary
+        self.prepare_state_directory()
+        self.r1.write_etc("kubevip/lab.kubeconfig", api.kubeconfig())
+
+    # ---- life ------------------------------------------------------------------------------
+
+    @property
+    def state_directory(self) -> Path:
+        """/var/lib/kubevip of r1, which a package would have made."""
+        return self.r1.directory / "lib" / "kubevip"
+
+    @property
+    def state_file(self) -> Path:
+        """Where kubewatch records what is ours."""
+        return self.state_directory / STATE
+
+    def prepare_state_directory(self) -> None:
+        """As after the installation: there, empty, of user frr."""
+        self.state_directory.mkdir(exist_ok=True)
+        self.state_directory.chmod(0o755)
+        owner = self.r1.etc.stat()
+        os.chown(self.state_directory, owner.st_uid, owner.st_gid)
+        for left in (self.r1.run_dir / STATE, *self.state_directory.iterdir()):
+            left.unlink(missing_ok=True)
+
+    def configure(self, *more: str, lines: Iterable[str] = CONFIG) -> None:
+        """Write kubewatch.conf for the next start."""
+        config = "\n".join([*lines, *more]) + "\n"
+        self.r1.install_kubewatch(KubewatchSetup(self.binary, config))
+
+    def start(self, *, synchronised: bool = True) -> None:
+        """Start kubewatch; by default return when it knows everything the API says."""
+        self.r1.start("kubewatch")
+        if synchronised:
+            self.wait_synchronised()
+
+    def kill(self, sig: int = signal.SIGKILL) -> int:
+        """End kubewatch."""
+        return self.r1.kill("kubewatch", sig)
+
+    def restart(self, sig: int = signal.SIGKILL, *, synchronised: bool = True) -> None:
+        """End it and start it again."""
+        self.kill(sig)
+        self.start(synchronised=synchronised)
+
+    def type(self, *lines: str) -> None:
+        """Type configuration into the running kubewatch, which applies it when it has settled."""
+        self.r1.vty("kubewatch", "configure terminal", *lines)
+
+    def order(self, command: str) -> str:
+        """A command of the enable node; returns what it said."""
+        return self.r1.vty("kubewatch", command)
+
+    # ---- what kubewatch says -----------------------------------------------------------------
+
+    def show(self, what: str = "", daemon: str = "kubewatch") -> dict:
+        """`show kubevip ... json`."""
+        return self.r1.vty_json(daemon, f"show kubevip {what}".strip())
+
+    def trouble(self, daemon: str = "kubewatch") -> set[str]:
+        """The kinds of trouble on the first page."""
+        return {item["kind"] for item in self.show(daemon=daemon)["trouble"]}
+
+    def cluster(self) -> dict:
+        """Cluster lab on the first page."""
+        return self.show()["clusters"].get("lab", {})
+
+    def wait_synchronised(self) -> None:
+        """Return when the lists are in and everything about them is decided."""
+        poll(self._is_synchronised, 20, "cluster lab is live, nothing is left to decide")
+
+    def _is_synchronised(self) -> bool:
+        page = self.show()
+        return page["clusters"]["lab"]["state"] == "live" and page["backlog"] == 0
+
+    def vip(self, prefix: str = VIP, daemon: str = "kubewatch") -> dict:
+        """What is shown of one VIP; {} when there is nothing."""
+        return self.show(f"vip {prefix}", daemon)["vips"].get(prefix, {})
+
+    def wait_state(self, state: str, prefix: str = VIP, *, deadline: float = 10) -> dict:
+        """Return the VIP when it has this state."""
+        return poll(
+            lambda: (found := self.vip(prefix)).get("state") == state and found,
+            deadline,
+            f"{prefix} is {state}: it is {self._said(prefix)}",
+        )
+
+    def _said(self, prefix: str) -> object:
+        try:
+            found = self.vip(prefix)
+        except (OSError, ValueError) as error:
+            return error
+        return found.get("state"), found.get("reason")
+
+    # ---- VIPs --------------------------------------------------------------------------------
+
+    def add(self, *prefixes: str, nodes: Iterable[str] = NODES, wait: bool = True) -> None:
+        """Services with these VIPs; by default return when they are everywhere."""
+        self.api.put(*web(*prefixes, nodes=nodes))
+        if wait:
+            self.wait_up(*prefixes, hops=self.hops(*nodes))
+
+    def remove(self, *prefixes: str) -> None:
+        """Delete the Services of these VIPs."""
+        for obj in web(*prefixes):
+            plural = "services" if obj["kind"] == "Service" else "endpointslices"
+            self.api.delete(plural, obj["metadata"]["name"])
+
+    def hops(self, *nodes: str, family: int = 4) -> list[tuple[str, str]]:
+        """What r1's kernel should have for these nodes."""
+        return self.lab.node_hops(family, *nodes)
+
+    def route(self, prefix: str = VIP) -> dict | None:
+        """r1's kernel route."""
+        return self.r1.kernel_routes(6 if ":" in prefix else 4).get(prefix)
+
+    def wait_hops(self, hops: list, prefix: str = VIP, deadline: float = 10) -> None:
+        """Return when r1's kernel routes the VIP to exactly these."""
+        poll(
+            lambda: (self.route(prefix) or {}).get("nexthops") == hops,
+            deadline,
+            f"{prefix} via {hops} in r1's kernel",
+        )
+
+    def at_peer(self, *prefixes: str) -> set[str]:
+        """Those of these VIPs that r2's kernel has."""
+        found = {p for family in (4, 6) for p in self.r2.kernel_routes(family)}
+        return found & set(prefixes)
+
+    def wait_peer(self, *prefixes: str, deadline: float = 20) -> None:
+        """Return when r2's kernel has them."""
+        poll(
+            lambda: self.at_peer(*prefixes) == set(prefixes),
+            deadline,
+            f"{_names(prefixes)} in r2's kernel",
+        )
+
+    def wait_peer_lost(self, *prefixes: str, deadline: float = 20) -> None:
+        """Return when r2's kernel has none of them."""
+        poll(lambda: not self.at_peer(*prefixes), deadline, f"{_names(prefixes)} left r2's kernel")
+
+    def wait_up(self, *prefixes: str, hops: list | None = None, deadline: float = 20) -> None:
+        """Return when r1's kernel routes them to the nodes and r2 has them from r1."""
+        for prefix in prefixes:
+            default = self.hops(family=6) if ":" in prefix else self.hops()
+            want = default if hops is None or ":" in prefix else hops
+            self.wait_hops(want, prefix, deadline)
+        self.wait_peer(*prefixes, deadline=deadline)
+
+    def wait_gone(self, *prefixes: str, deadline: float = 20) -> None:
+        """Return when neither router's kernel has them."""
+        poll(
+            lambda: not any(self.route(prefix) for prefix in prefixes),
+            deadline,
+            f"{_names(prefixes)} left r1's kernel",
+        )
+        self.wait_peer_lost(*prefixes, deadline=deadline)
+
+    # ---- what must not happen ------------------------------------------------------------------
+
+    @contextmanager
+    def unharmed(
+        self, *prefixes: str, kernel: bool = True, settled: Callable[[], object] | None = None
+    ) -> Iterator[None]:
+        """No withdrawal of these VIPs at the peer and, with `kernel`, no delete in r1's kernel.
+
+        Judged after `settled` (default: kubewatch is synchronised) and the witness's whole way.
+        """
+        began = time.time()
+        with self.r1.monitor() as monitor:
+            yield
+            (settled or self.wait_synchronised)()
+            self.send_witness()
+        withdrawn = [
+            update
+            for update in self.lab.peerlog.updates(began)
+            if update.kind == "withdraw" and update.prefix in prefixes
+        ]
+        assert withdrawn == [], "withdrawn at the peer"
+        if kernel:
+            deleted = [line for prefix in prefixes for line in monitor.deleted(prefix, began)]
+            assert deleted == [], "deleted in r1's kernel"
+        assert self.at_peer(*prefixes) == set(prefixes)
+
+    def send_witness(self) -> None:
+        """A VIP comes, reaches r2's kernel, and goes."""
+        witness = prefix_of(WITNESS)
+        self.add(witness)
+        self.remove(witness)
+        self.wait_gone(witness)
+
+
+def _names(prefixes: tuple[str, ...]) -> str:
+    return " ".join(prefixes[:4]) + (f" and {len(prefixes) - 4} more" if prefixes[4:] else "")
+
+
+SNIFF = """
+import json, select, socket, struct, sys
+interface, wanted = sys.argv[1], socket.inet_aton(sys.argv[2])
+channel = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0003))
+channel.bind((interface, 0x0003))
+print("ready", flush=True)
+ttls = []
+while True:
+    ready = select.select([0, channel], [], [])[0]
+    if channel in ready:
+        data, (_, protocol, kind, _, _) = channel.recvfrom(2048)
+        if protocol == 0x0800 and kind == socket.PACKET_OUTGOING and data[16:20] == wanted:
+            ttls.append(data[8])
+    elif 0 in ready:
+        print(json.dumps(ttls))
+        break
+"""
+
+
+class SentPackets:
+    """Context manager: the IPv4 packets that a namespace sends out of an interface to an address.
+
+    Afterwards `ttls` has one entry for each: a packet in a loop is seen again and again with ever
+    fewer left.
+    """
+
+    def __init__(self, space: Namespace, interface: str, address: str) -> None:
+        self._space = space
+        self._command = [PYTHON, "-ISc", SNIFF, interface, address]
+        self._process: subprocess.Popen | None = None
+        self.ttls: list[int] = []
+
+    def __enter__(self) -> "SentPackets":
+        self._process = self._space.popen(
+            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == "ready\n"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process is not None
+        self.ttls = json.loads(self._process.communicate(timeout=30)[0])
+
+
+class TypedRoutes:
+    """Configuration of an operator that a test types into a router and takes back."""
+
+    def __init__(self, router: Router) -> None:
+        self._router = router
+        self._undo = ExitStack()
+
+    def add(self, *lines: str) -> None:
+        """Type lines, each of which has a `no` form."""
+        self._router.config(list(lines))
+        self._undo.callback(self._remove, lines)
+
+    def remove(self, *lines: str) -> None:
+        """Take lines back before the end."""
+        self._router.config([f"no {line}" for line in lines])
+
+    def _remove(self, lines: tuple[str, ...]) -> None:
+        for line in lines:
+            try:
+                self._router.config([f"no {line}"])
+            except CommandError:
+                pass  # taken back already
+
+    def close(self) -> None:
+        """Take everything back."""
+        self._undo.close()
+
+
+def node_host(name: str) -> str:
+    """A node's address."""
+    return lan({"kube1": 12, "kube2": 13, "kube3": 14}[name])[4]

@@ -1,0 +1,312 @@
+"""The lab with a real Kubernetes API in it and kubewatch on r1, and what "routed" and "gone" mean.
+
+A VIP is looked at from four sides, because each can be wrong alone: kubewatch's JSON, r1's kernel,
+r2's kernel (that is: through BGP), and the peer's log, which also knows what was there for a moment
+only. Two VIPs of nobody's test, the bystanders, are there all the time: see KubeLab.check_peace().
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Iterable
+
+from tests.kube import CRDS, RBAC, KubeApi, KubeError, endpoint, service_path, slice_path
+from tests.lab import KubewatchSetup, Lab, poll
+from tests.lab.seedlab import lan
+
+API_PORT = 16443
+LABEL = {"mdhlabs-bgp": "enable"}
+KUBECONFIG = "/etc/frr/kubevip/lab.kubeconfig"
+# 100 percent: tests withdraw what they announced, and soon that is more than half of all VIPs.
+CLUSTER = f"""\
+kubevip cluster lab kubeconfig {KUBECONFIG}
+kubevip cluster lab vip-range 192.168.77.0/24
+kubevip cluster lab vip-range fd00:77::/64
+kubevip cluster lab withdraw-guard 100
+kubevip cluster lab advertise web service-selector mdhlabs-bgp=enable
+"""
+HEAD = "hostname r1\nlog file /var/log/frr/kubewatch.log debugging\n"
+# Through every node, and through kube3 alone: tests take no node away but the first two.
+STEADY, STEADY6, PINNED = "192.168.77.1", "fd00:77::1", "192.168.77.2"
+LISTS = (
+    "/api/v1/services",
+    "/apis/discovery.k8s.io/v1/endpointslices",
+    "/apis/gateway.networking.k8s.io/v1/gateways",
+    "/api/v1/pods",
+)
+
+
+def new_api(lab: Lab, directory: Path) -> KubeApi:
+    """etcd and kube-apiserver for the lab's api namespace and its address; not started."""
+    return KubeApi(
+        directory,
+        netns=f"/proc/{lab.api.holder}/ns/net",
+        address=lan(20)[4],
+        port=API_PORT,
+        # For the tests that let a kubelet fall silent; the programs' own figures make it a minute.
+        manager_args=("--node-monitor-grace-period=4s", "--node-monitor-period=1s"),
+    )
+
+
+def host_prefix(vip: str) -> str:
+    """The route of a VIP."""
+    return f"{vip}/{ip_address(vip).max_prefixlen}"
+
+
+def family_of(vip: str) -> int:
+    """4 or 6."""
+    return ip_address(vip).version
+
+
+class KubeLab:
+    """One module's use of the lab: cluster emptied, bystanders in it, kubewatch watching."""
+
+    def __init__(self, lab: Lab, api: KubeApi, binary: Path) -> None:
+        self.lab, self.api, self.client = lab, api, api.client
+        self.r1, self.r2 = lab.r1, lab.r2
+        self._binary = binary
+        self._own: set[str] = set()
+        self.began = time.time()
+        self.nodes_change = False
+
+    # ---- the cluster -----------------------------------------------------------------------
+
+    def found_cluster(self) -> None:
+        """RBAC, CRDs, nodes; nothing of an earlier module, and not of an etcd that it wiped."""
+        self.client.apply_yaml(RBAC)
+        self.client.apply_yaml(self.api.assets / CRDS)
+        self._remove_all()
+        for node in self.lab.nodes:
+            self.node(node.name)
+
+    def _remove_all(self) -> None:
+        for path in LISTS:
+            for item in self.client.get(path)["items"]:
+                meta, (base, plural) = item["metadata"], path.rsplit("/", 1)
+                if (meta["namespace"], meta["name"]) != ("default", "kubernetes"):
+                    self.remove(f"{base}/namespaces/{meta['namespace']}/{plural}/{meta['name']}")
+
+    def remove(self, path: str) -> None:
+        """Delete an object at once, if it is there."""
+        try:
+            self.client.delete(path, 0)
+        except KubeError as error:
+            if error.code != 404:  # with the controllers running, a slice goes with its Service
+                raise
+
+    def node(self, name: str, **more) -> None:
+        """A node of the lab as its kubelet reports it, Ready, both families."""
+        address = self.lab.node(name).address
+        self.client.node(name, address[4], ipv6=address[6], **more)
+
+    def service(
+        self,
+        namespace: str,
+        name: str,
+        *vips: str,
+        nodes: Iterable[str] = ("kube1", "kube2", "kube3"),
+        labels: dict[str, str] | None = None,
+        **spec,
+    ) -> None:
+        """A LoadBalancer Service with one ready endpoint on each of `nodes`, in both families.
+
+        The slices are the test's own: a Service without selector is nobody else's business.
+        """
+        if len({family_of(vip) for vip in vips}) == 2:
+            spec.setdefault("ipFamilyPolicy", "PreferDualStack")
+        elif any(family_of(vip) == 6 for vip in vips):
+            spec.setdefault("ipFamilies", ["IPv6"])
+        self.client.service(namespace, name, labels=LABEL if labels is None else labels, **spec)
+        self.endpoints(namespace, name, *nodes)
+        self.client.set_ingress(namespace, name, list(vips))
+
+    def endpoints(self, namespace: str, name: str, *nodes: str, ready: bool = True) -> None:
+        """The Service has one endpoint on each of these nodes, and no others."""
+        for family, network in (("IPv4", "10.1.{}.5"), ("IPv6", "fd00:1:{}::5")):
+            found = [endpoint(network.format(node[-1]), node, ready) for node in nodes]
+            self.client.endpointslice(namespace, name, found, family=family)
+
+    def delete_service(self, namespace: str, name: str) -> None:
+        """The Service and its slices."""
+        self.client.delete(service_path(namespace, name))
+        for family in ("ipv4", "ipv6"):
+            self.remove(slice_path(namespace, f"{name}-{family}"))
+
+    def label(self, path: str, **labels: str | None) -> None:
+        """Set or (None) remove labels of the object at `path`; _ stands for - in a key."""
+        changed = {key.replace("_", "-"): value for key, value in labels.items()}
+        self.client.patch(path, {"metadata": {"labels": changed}})
+
+    # ---- kubewatch -------------------------------------------------------------------------
+
+    def token(self) -> str:
+        """A fresh token of the packaged ServiceAccount."""
+        return self.api.create_token("kubevip", "kubevip-router")
+
+    def use_token_file(self) -> None:
+        """The cluster's kubeconfig names a token file beside it."""
+        self.write_token(self.token())
+        path = self.api.kubeconfig("lab", {"tokenFile": "lab.token"})
+        self.r1.write_etc("kubevip/lab.kubeconfig", path.read_text())
+
+    def write_token(self, token: str) -> None:
+        """Renew the token file."""
+        self.r1.write_etc("kubevip/lab.token", token + "\n")
+
+    def use_certificate(self) -> None:
+        """The cluster's kubeconfig holds a client certificate of the group that rbac.yaml binds."""
+        self.r1.write_etc("kubevip/lab.kubeconfig", self.api.kubeconfig_cert().read_text())
+
+    def watch(self, config: str = CLUSTER) -> None:
+        """Start kubewatch with the bystanders there; returns when they are routed."""
+        self.service("bystanders", "steady", STEADY, STEADY6)
+        self.service("bystanders", "pinned", PINNED, nodes=["kube3"], policy="Local")
+        self._make_state_directory()
+        self.r1.install_kubewatch(KubewatchSetup(self._binary, HEAD + config))
+        self.r1.start("kubewatch")
+        self.routed(STEADY)
+        self.routed(STEADY6)
+        self.routed(PINNED, "kube3")
+
+    def command(self, *commands: str) -> str:
+        """Commands on kubewatch's vty, as its operator types them."""
+        return self.r1.vty("kubewatch", *commands)
+
+    def configure(self, *lines: str) -> None:
+        """Configuration typed through the vty."""
+        self.command("configure terminal", *lines, "end")
+
+    def show(self, what: str = "") -> dict:
+        """`show kubevip WHAT json`."""
+        return self.r1.vty_json("kubewatch", f"show kubevip {what}".rstrip())
+
+    def cluster(self, name: str = "lab") -> dict:
+        """What `show kubevip cluster NAME json` says."""
+        return self.show(f"cluster {name}")["clusters"][name]
+
+    def vip(self, vip: str) -> dict:
+        """What `show kubevip vip` says of a VIP; {} if it knows none."""
+        return self.show(f"vip {host_prefix(vip)}")["vips"].get(host_prefix(vip), {})
+
+    def claim(self, namespace: str, name: str, vip: str | None = None) -> dict:
+        """What `show kubevip service` says of a Service's (only) address."""
+        claims = self.show(f"service {namespace}/{name}")["services"]
+        (claim,) = [c for c in claims if vip is None or c["address"] == vip]
+        return claim
+
+    def node_reason(self, name: str, block: str = "web") -> str:
+        """Why an advertise block uses this node, or does not."""
+        (node,) = [node for node in self.show("node")["nodes"] if node["name"] == name]
+        return node["blocks"][block]["reason"]
+
+    def mark(self) -> int:
+        """How many objects' events kubewatch has seen: to know that it has seen one more."""
+        return sum(kind["events"] for kind in self.cluster()["kinds"].values())
+
+    # ---- what must be ------------------------------------------------------------------------
+
+    def routed(self, vip: str, *nodes: str, within: float = 20) -> None:
+        """Wait until the VIP goes through exactly these nodes (default: all), everywhere."""
+        self._own.add(host_prefix(vip))
+        family, prefix = family_of(vip), host_prefix(vip)
+        hops = self.lab.node_hops(family, *nodes)
+        poll(lambda: self._r1_hops(vip) == hops, within, f"r1's kernel has {prefix} via {hops}")
+        poll(lambda: self._at_peer(vip), within, f"r2's kernel has {prefix} from BGP")
+        addresses = sorted(address for address, _ in hops)
+        poll(lambda: self._installed(vip) == addresses, within, f"{prefix} is shown as installed")
+        shown = self.vip(vip)
+        assert (shown["reason"], shown["routed"], shown["held"]) == ("selected", True, False)
+        assert sorted(shown["nextHops"]) == addresses
+        assert self._r1_hops(vip) == hops and self._at_peer(vip)
+
+    def gone(self, vip: str, reason: str | None = None, within: float = 20) -> None:
+        """Wait until nobody has the VIP; `reason` is what kubewatch says of it, None: nothing."""
+        self._own.add(host_prefix(vip))
+        prefix = host_prefix(vip)
+        poll(lambda: self._r1_hops(vip) is None, within, f"r1's kernel is without {prefix}")
+        poll(lambda: not self._at_peer(vip), within, f"r2's kernel is without {prefix}")
+        poll(lambda: self._dismissed(vip, reason), within, f"{prefix} is not routed: {reason}")
+        assert self.kinds(vip)[-1:] in ([], ["withdraw"])
+
+    def never_routed(self, vip: str) -> None:
+        """Nobody has or had the VIP since the test began."""
+        self._own.add(host_prefix(vip))
+        assert self._r1_hops(vip) is None and not self._at_peer(vip)
+        assert self.kinds(vip) == []
+
+    def refused(self, namespace: str, name: str, vip: str, reason: str) -> None:
+        """Wait until kubewatch says why it does not take this address, and nobody has a route."""
+        poll(
+            lambda: self.claim(namespace, name, vip)["reason"] == reason,
+            20,
+            f"{namespace}/{name} {vip} is refused: {reason}",
+        )
+        self.fence()
+        self.never_routed(vip)
+
+    def fence(self) -> None:
+        """Wait until what was written to the API so far has gone all the way to the peer.
+
+        A VIP of its own, routed and gone again, is younger than whatever came before it: when it has
+        arrived, an announcement that should not be would have arrived as well.
+        """
+        self.service("bystanders", "fence", "192.168.77.3")
+        self.routed("192.168.77.3")
+        self.delete_service("bystanders", "fence")
+        self.gone("192.168.77.3")
+
+    def kinds(self, vip: str, since: float | None = None) -> list[str]:
+        """What the peer was told of the VIP since the test began, in order."""
+        began = self.began if since is None else since
+        return self.lab.peerlog.kinds(host_prefix(vip), began)
+
+    def begin_test(self) -> None:
+        """From here on counts what the peer is told."""
+        self._own = {host_prefix("192.168.77.3")}
+        self.began = time.time()
+        self.nodes_change = False
+
+    def check_peace(self) -> None:
+        """No VIP but the test's own was announced or withdrawn, however shortly.
+
+        Where a test changed nodes, a bystander that goes through them may be announced again: bgpd
+        does so when the first of its next hops is another. A withdrawal is wrong in any case.
+        """
+        calm = set()
+        if self.nodes_change:
+            calm = {(host_prefix(vip), "announce") for vip in (STEADY, STEADY6)}
+        told = {(u.prefix, u.kind) for u in self.lab.peerlog.updates(self.began)}
+        assert {t for t in told - calm if t[0] not in self._own} == set()
+
+    # ---- inside ------------------------------------------------------------------------------
+
+    def _make_state_directory(self) -> None:
+        """/var/lib/kubevip, as the packages make it; its contents go with Router.forget_state()."""
+        path = self.r1.directory / "lib" / "kubevip"
+        path.mkdir(exist_ok=True)
+        shutil.chown(path, "frr", "frr")
+
+    def _r1_hops(self, vip: str) -> list[tuple[str, str]] | None:
+        route = self.r1.kernel_routes(family_of(vip)).get(host_prefix(vip))
+        return route and route["nexthops"]
+
+    def _at_peer(self, vip: str) -> bool:
+        family = family_of(vip)
+        route = self.r2.kernel_routes(family).get(host_prefix(vip))
+        if route is None:
+            return False
+        assert (route["proto"], route["nexthops"]) == ("bgp", [(lan(10)[family], "lan")])
+        return True
+
+    def _installed(self, vip: str) -> list[str] | None:
+        shown = self.vip(vip)
+        return sorted(shown["installedNextHops"]) if shown.get("state") == "installed" else None
+
+    def _dismissed(self, vip: str, reason: str | None) -> bool:
+        shown = self.vip(vip)
+        if reason is None:
+            return not shown
+        return not shown["routed"] and shown["reason"] == reason

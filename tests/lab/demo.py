@@ -1,0 +1,163 @@
+"""demo.sh's other half: the lab with a VIP in it, left up until it is told to go.
+
+    python3 -m tests.lab.demo KUBEWATCH DIRECTORY fake|real
+
+Prints what it does; the line "@ready" ends the show, and the process stays, because the lab lives as long as
+the process that raised it. SIGTERM takes everything down.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import Callable
+
+from tests.fakeapi import FakeApiProcess, Pki
+from tests.fakeapi.replay import Recording
+
+from .router import KubewatchSetup
+from .seedlab import Lab, lan
+from .wait import poll
+
+RECORDED = Path(__file__).resolve().parents[1] / "data" / "recorded"
+CONFIG = """\
+hostname r1
+log file /var/log/frr/kubewatch.log
+kubevip cluster lab kubeconfig /etc/frr/kubevip/lab.kubeconfig
+kubevip cluster lab vip-range 192.168.77.0/24
+kubevip cluster lab advertise web service-selector mdhlabs-bgp=enable
+"""
+# resourceVersions of the recording: see tests/data/recorded/story.txt
+NODES_READY, SERVICE_HAS_ADDRESS, GATEWAY_HAS_ADDRESS = 362, 406, 422
+
+
+class FakeStory:
+    """The seed's story, recorded from a real cluster, told by the fake API server."""
+
+    def __init__(self, lab: Lab, directory: Path) -> None:
+        self._api = FakeApiProcess(lan(20)[4], 6443, Pki(directory), lab.api)
+        self._recording = Recording(RECORDED)
+        self.kubeconfig = self._api.kubeconfig()
+        self._play(NODES_READY)
+
+    def _play(self, until: int) -> None:
+        for _ in self._recording.play(self._api, until_rv=until):
+            pass
+
+    def service(self) -> None:
+        """The Service is created and gets its address."""
+        self._play(SERVICE_HAS_ADDRESS)
+
+    def gateway(self) -> None:
+        """The Gateway is created, and with it a Service that lacks the Gateway's label."""
+        self._play(GATEWAY_HAS_ADDRESS)
+
+
+class RealStory:
+    """The same, told to a real kube-apiserver."""
+
+    def __init__(self, lab: Lab, directory: Path) -> None:
+        from tests.kube import CRDS, RBAC, KubeApi  # needs the built programs
+
+        netns = f"/proc/{lab.api.holder}/ns/net"
+        self._api = KubeApi(directory / "kube", netns, lan(20)[4], 6443)
+        self._api.start()
+        self._kube = self._api.client
+        self._kube.apply_yaml(RBAC)
+        self._kube.apply_yaml(self._api.assets / CRDS)
+        for node in lab.nodes:
+            self._kube.node(node.name, node.address[4])
+        token = self._api.create_token("kubevip", "kubevip-router")
+        self.kubeconfig = Path(self._api.kubeconfig_token(token)).read_text()
+
+    def _endpoints(self, service: str, addresses: dict[str | None, str]) -> None:
+        from tests.kube import endpoint
+
+        self._kube.endpointslice(
+            "prod", service, [endpoint(ip, node) for node, ip in addresses.items()]
+        )
+
+    def service(self) -> None:
+        """See FakeStory."""
+        self._kube.service("prod", "cd-bgp-svc", labels={"mdhlabs-bgp": "enable"}, ips=[])
+        self._endpoints("cd-bgp-svc", {"kube1": "10.0.1.5", "kube2": "10.0.2.5"})
+        self._kube.set_ingress("prod", "cd-bgp-svc", ["192.168.77.128"])
+
+    def gateway(self) -> None:
+        """See FakeStory."""
+        self._kube.gateway("prod", "cd-bgp-gw", [], labels={"mdhlabs-bgp": "enable"})
+        self._kube.service(
+            "prod",
+            "cilium-gateway-cd-bgp-gw",
+            labels={"gateway.networking.k8s.io/gateway-name": "cd-bgp-gw"},
+            ips=[],
+        )
+        self._endpoints("cilium-gateway-cd-bgp-gw", {None: "192.192.192.192"})
+        self._kube.set_ingress("prod", "cilium-gateway-cd-bgp-gw", ["192.168.77.129"])
+
+
+def say(text: str) -> None:
+    """A headline."""
+    print(f"\n=== {text}", flush=True)
+
+
+def shown(lab: Lab, where: str, command: str, run: Callable[[], str]) -> None:
+    """A command as an operator would type it, and what it said."""
+    print(f"\n{where}# {command}\n{run().rstrip()}", flush=True)
+
+
+def show_routers(lab: Lab, vip: str) -> None:
+    """The VIP's way: kubewatch, the kernel of r1, BGP, the kernel of r2, the client."""
+    r1, r2 = lab.r1, lab.r2
+    shown(lab, "r1", f"show kubevip vip {vip}", lambda: r1.vty("kubewatch", f"show kubevip vip {vip}"))
+    shown(lab, "r1", f"ip route show {vip}", lambda: r1.space.run(["ip", "route", "show", vip]))
+    shown(lab, "r2", f"vtysh -c 'show bgp ipv4 unicast {vip}'",
+          lambda: r2.vtysh(f"show bgp ipv4 unicast {vip}"))
+    shown(lab, "r2", f"ip route show {vip}", lambda: r2.space.run(["ip", "route", "show", vip]))
+    answers = lab.client_get(f"http://{vip.split('/')[0]}/", 60)
+    say(f"60 connections of the client to http://{vip.split('/')[0]}/ were answered by")
+    print(json.dumps(dict(sorted(answers.items()))), flush=True)
+
+
+def tell(lab: Lab, story: FakeStory | RealStory, binary: Path) -> None:
+    """The demonstration."""
+    lab.r1.write_etc("kubevip/lab.kubeconfig", story.kubeconfig)
+    lab.r1.install_kubewatch(KubewatchSetup(binary, CONFIG))
+    lab.r1.start("kubewatch")
+    say("Service prod/cd-bgp-svc is created; its load balancer gives it 192.168.77.128")
+    story.service()
+    arrives(lab, "192.168.77.128/32")
+    show_routers(lab, "192.168.77.128/32")
+    say("Gateway prod/cd-bgp-gw has the label; the Service made for it does not (the seed's trap)")
+    story.gateway()
+    arrives(lab, "192.168.77.129/32")
+    show_routers(lab, "192.168.77.129/32")
+    shown(lab, "r1", "show kubevip", lambda: lab.r1.vty("kubewatch", "show kubevip"))
+    shown(lab, "r1", "show kubevip service", lambda: lab.r1.vty("kubewatch", "show kubevip service"))
+
+
+def arrives(lab: Lab, vip: str) -> None:
+    """Wait until the second router's kernel has the VIP."""
+    poll(lambda: vip in lab.r2.kernel_routes(), 20, f"{vip} in the second router's kernel")
+
+
+def main() -> None:
+    """Raise, tell, stay."""
+    binary, directory, api = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with Lab() as lab:
+        say(f"two routers, three nodes, a client, {api} API server: raised in {lab.raised_in_s:.1f} s")
+        tell(lab, {"fake": FakeStory, "real": RealStory}[api](lab, directory), binary)
+        say("The lab stays up. To look around:")
+        for name in ("r1", "r2", "client", "kube1"):
+            space = lab.run.namespaces[name]
+            print(f"  {name:7} nsenter -t {space.holder} -n -m -p bash", flush=True)
+        print("  kubewatch's terminal, in r1: telnet is off; python3 tests/lab/vty.py is what this demo uses")
+        print("@ready", flush=True)
+        signal.pause()
+
+
+if __name__ == "__main__":
+    main()

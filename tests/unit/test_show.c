@@ -1,0 +1,636 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * DOC: `show` output over hand-made views. The engine and the reconciler are stood in for by the
+ * functions below, so that every state can be had; JSON is read back with json-c, text is checked
+ * to be there.
+ */
+#include "vip/kvip_show.h"
+
+#include <check.h>
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NOW  1000000
+#define WALL 1790000000
+
+struct kvip_engine {
+	int unused;
+};
+struct kvip_recon {
+	int unused;
+};
+
+static struct kvip_engine engine;
+static struct kvip_recon recon;
+static struct kvip_show_ctx ctx;
+static struct kvip_buf out;
+static bool troubled;
+
+static struct kvip_addr addrs[3];
+static const struct kvip_nhset three = { .id = 7, .n = 3, .addrs = addrs };
+static const struct kvip_nhset two = { .id = 8, .n = 2, .addrs = addrs };
+
+static struct kvip_addr addr(const char *text)
+{
+	struct kvip_addr a;
+
+	ck_assert_int_eq(kvip_addr_parse(text, &a), 0);
+	return a;
+}
+
+static struct kvip_prefix host(const char *text)
+{
+	struct kvip_addr a = addr(text);
+
+	return kvip_prefix_host(&a);
+}
+
+static struct kvip_route route(const char *vip)
+{
+	struct kvip_route r = { .id = { .prefix = host(vip), .distance = 15 },
+				.tag = 77,
+				.nhs = &three };
+
+	strcpy(r.cluster, "lab");
+	return r;
+}
+
+static struct kvip_claim_view claim(const char *name, const struct kvip_addr *a,
+				    enum kvip_reason reason)
+{
+	return (struct kvip_claim_view){
+		.cluster = "lab",
+		.kind = "Service",
+		.ns = "prod",
+		.name = name,
+		.addr = a,
+		.reason = reason,
+		.advertise = reason == KVIP_REASON_SELECTED ? "web" : NULL,
+		.source = a ? "load-balancer" : NULL,
+		.nhs = reason == KVIP_REASON_SELECTED ? &three : NULL,
+		.created_s = WALL - 3600,
+		.endpoints_usable = 2,
+		.endpoints_total = 3,
+	};
+}
+
+/* .1 installed with two of three next hops, .2 without endpoints, .3 held and restored, .4 kept by
+ * T0 alone */
+void kvip_engine_each_vip(struct kvip_engine *e, kvip_vip_fn *fn, void *fn_ctx)
+{
+	struct kvip_addr a = addr("192.168.77.1");
+	struct kvip_claim_view claims[2] = { claim("web", &a, KVIP_REASON_SELECTED),
+					     claim("web2", &a, KVIP_REASON_HELD_BY_OTHER) };
+	struct kvip_route r = route("192.168.77.1");
+	struct kvip_vip_view v = { .prefix = r.id.prefix,
+				   .routed = true,
+				   .reason = KVIP_REASON_SELECTED,
+				   .warning = KVIP_REASON_SHARED_DISJOINT,
+				   .route = &r,
+				   .changed_ms = NOW - 192000,
+				   .n_claims = 2,
+				   .claims = claims };
+
+	ck_assert_ptr_eq(e, &engine);
+	claims[1].winner = "lab/Service prod/web";
+	claims[0].gateway = "gw\"1";
+	claims[0].selected_by = "gateway labels";
+	if (!fn(fn_ctx, &v))
+		return;
+	claims[0] = claim("api", &a, KVIP_REASON_NO_ENDPOINTS);
+	v = (struct kvip_vip_view){ .prefix = host("192.168.77.2"),
+				    .reason = KVIP_REASON_NO_ENDPOINTS,
+				    .n_claims = 1,
+				    .claims = claims };
+	if (!fn(fn_ctx, &v))
+		return;
+	r = route("192.168.77.3");
+	v = (struct kvip_vip_view){ .prefix = r.id.prefix,
+				    .routed = true,
+				    .held = true,
+				    .restored = true,
+				    .reason = KVIP_REASON_GUARD_HOLDS,
+				    .route = &r,
+				    .changed_ms = NOW - 93600000,
+				    .restored_confirmed_s = WALL - 600 };
+	fn(fn_ctx, &v);
+}
+
+void kvip_engine_each_claim(struct kvip_engine *e, kvip_claim_fn *fn, void *fn_ctx)
+{
+	struct kvip_addr a = addr("192.168.77.1");
+	struct kvip_claim_view v = claim("web", &a, KVIP_REASON_SELECTED);
+
+	(void)e;
+	if (!fn(fn_ctx, &v))
+		return;
+	v = claim("no-address", NULL, KVIP_REASON_NO_ADDRESS);
+	if (!fn(fn_ctx, &v))
+		return;
+	v = claim("loser", &a, KVIP_REASON_HELD_BY_OTHER);
+	v.winner = "lab/Service prod/web";
+	v.kind = "Gateway";
+	v.warning = KVIP_REASON_SLICE_BY_OWNER;
+	v.local = true;
+	fn(fn_ctx, &v);
+}
+
+void kvip_engine_each_node(struct kvip_engine *e, kvip_node_fn *fn, void *fn_ctx)
+{
+	static const char *const block[] = { "web" };
+	enum kvip_reason reason[] = { KVIP_REASON_SELECTED };
+	struct kvip_node_view v = { .cluster = "lab",
+				    .name = "node1",
+				    .ready = KVIP_READY_TRUE,
+				    .addrs = addrs,
+				    .n_addrs = 2,
+				    .n_blocks = 1,
+				    .block = block,
+				    .reason = reason,
+				    .vips = 4 };
+
+	(void)e;
+	if (!fn(fn_ctx, &v))
+		return;
+	v.name = "node2";
+	v.ready = KVIP_READY_FALSE;
+	v.cordoned = true;
+	reason[0] = KVIP_REASON_NODE_NOT_READY;
+	fn(fn_ctx, &v);
+}
+
+void kvip_engine_each_cluster(struct kvip_engine *e, kvip_cluster_fn *fn, void *fn_ctx)
+{
+	static struct kvip_client_status client;
+	struct kvip_cluster_view v = { .name = "lab",
+				       .state = KVIP_CLUSTER_LIVE,
+				       .synced_ms = NOW - 5000,
+				       .last_proof_ms = NOW - 3000,
+				       .vips = 2,
+				       .services = 3,
+				       .nodes = 2,
+				       .objects = 9,
+				       .client = &client };
+
+	(void)e;
+	client = (struct kvip_client_status){ .identity = "uid-1",
+					      .token_expires_s = WALL + 60,
+					      .n_servers = 1 };
+	strcpy(client.servers[0].url, "https://192.168.99.12:6443");
+	client.servers[0].current = true;
+	client.kind[KVIP_KIND_SERVICE].state = KVIP_WATCH_WATCHING;
+	client.kind[KVIP_KIND_SERVICE].synced = true;
+	strcpy(client.kind[KVIP_KIND_SERVICE].resource_version, "4711");
+	if (troubled) {
+		v.state = KVIP_CLUSTER_STALE;
+		v.last_proof_ms = NOW - 312000;
+		v.guard_active = v.identity_changed = true;
+		v.guard_reason = KVIP_REASON_GUARD_HOLDS;
+		v.guard_since_ms = NOW - 10000;
+		v.held = 12;
+		strcpy(client.kind[KVIP_KIND_SERVICE].last_error,
+		       "connection refused: is the API server up?");
+		client.token_expires_s = WALL - 1;
+	}
+	if (!fn(fn_ctx, &v))
+		return;
+	v = (struct kvip_cluster_view){ .name = "lab2", .state = KVIP_CLUSTER_STARTING };
+	fn(fn_ctx, &v);
+}
+
+void kvip_engine_get_summary(struct kvip_engine *e, struct kvip_engine_summary *sum)
+{
+	(void)e;
+	*sum = (struct kvip_engine_summary){ .clusters = 2,
+					     .vips_routed = 2,
+					     .vips_held = 1,
+					     .vips_restored = 1,
+					     .conflicts = 1,
+					     .nhsets = 1,
+					     .table_digest = 0xabcdef };
+}
+
+static bool find(const char *vip, struct kvip_route_view *v)
+{
+	static struct kvip_route want;
+
+	*v = (struct kvip_route_view){ .id = { .prefix = host(vip), .distance = 15 },
+				       .cluster = "lab",
+				       .state = KVIP_ROUTE_KEPT,
+				       .installed = &two };
+	if (strcmp(vip, "192.168.77.1") == 0) {
+		want = route(vip);
+		v->state = KVIP_ROUTE_INSTALLED;
+		v->want = &want;
+		v->usable = &two;
+		v->sent_ms = v->installed_ms = NOW - 1000;
+		v->swept = 2;
+	}
+	return true;
+}
+
+bool kvip_recon_find(struct kvip_recon *r, uint32_t vrf_id, const struct kvip_prefix *p,
+		     struct kvip_route_view *v)
+{
+	struct kvip_prefix one = host("192.168.77.1"), held = host("192.168.77.3");
+
+	(void)r;
+	(void)vrf_id;
+	if (kvip_prefix_cmp(p, &one) == 0)
+		return find("192.168.77.1", v);
+	return kvip_prefix_cmp(p, &held) == 0 ? find("192.168.77.3", v) : false;
+}
+
+void kvip_recon_each(struct kvip_recon *r, kvip_route_fn *fn, void *fn_ctx)
+{
+	static const char *const vips[] = { "192.168.77.1", "192.168.77.3", "192.168.77.4" };
+	struct kvip_route_view v;
+
+	(void)r;
+	for (size_t i = 0; i < 3 && find(vips[i], &v); i++)
+		if (!fn(fn_ctx, &v))
+			return;
+}
+
+bool kvip_recon_find_nexthop(struct kvip_recon *r, const struct kvip_addr *a,
+			     struct kvip_nexthop_view *v)
+{
+	(void)r;
+	*v = (struct kvip_nexthop_view){ .addr = *a, .state = KVIP_NH_CONNECTED };
+	if (kvip_addr_equal(a, &addrs[2]))
+		v->state = KVIP_NH_UNRESOLVED;
+	return true;
+}
+
+void kvip_recon_get_summary(struct kvip_recon *r, struct kvip_recon_summary *sum)
+{
+	(void)r;
+	*sum = (struct kvip_recon_summary){ .sink_up = !troubled,
+					    .active = !troubled,
+					    .routes = 3 };
+	sum->by_state[KVIP_ROUTE_INSTALLED] = 1;
+	sum->by_state[KVIP_ROUTE_KEPT] = 2;
+	if (!troubled)
+		return;
+	sum->flushed = sum->state_failing = true;
+	sum->suspects = 4;
+	sum->by_state[KVIP_ROUTE_REFUSED] = sum->by_state[KVIP_ROUTE_OVERDUE] = 1;
+	strcpy(sum->state_error, "disk full");
+}
+
+const char *kvip_route_state_word(enum kvip_route_state s)
+{
+	static const char *const words[] = {
+#define X(id, word, text) word,
+		KVIP_ROUTE_STATES(X)
+#undef X
+	};
+
+	return words[s];
+}
+
+const char *kvip_route_state_text(enum kvip_route_state s)
+{
+	return kvip_route_state_word(s);
+}
+
+const char *kvip_watch_state_name(enum kvip_watch_state s)
+{
+	return s == KVIP_WATCH_WATCHING ? "watching" : "idle";
+}
+
+const struct kvip_kind_info kvip_kinds[KVIP_KIND_MAX] = {
+#define KVIP_KIND(id, plural, path, kind, mandatory) { plural, path, kind, mandatory },
+#include "kube/tbl/kvip_kind.def"
+#undef KVIP_KIND
+};
+
+static struct kvip_conf conf;
+
+static void setup(void)
+{
+	kvip_buf_init(&out, 1 << 20);
+	addrs[0] = addr("192.168.99.12");
+	addrs[1] = addr("192.168.99.13");
+	addrs[2] = addr("192.168.99.14");
+	ctx = (struct kvip_show_ctx){
+		.engine = &engine, .recon = &recon, .conf = &conf, .now = NOW, .wall = WALL
+	};
+	troubled = false;
+}
+
+static void teardown(void)
+{
+	kvip_buf_done(&out);
+	ck_assert_int_eq(kvip_mem_live(), 0);
+}
+
+static struct json_object *parsed(int rc)
+{
+	struct json_object *o;
+
+	ck_assert_int_eq(rc, 0);
+	o = json_tokener_parse(kvip_buf_str(&out));
+	ck_assert_msg(o != NULL, "no JSON: %s", kvip_buf_str(&out));
+	kvip_buf_reset(&out);
+	return o;
+}
+
+/* Borrowed: the value at a path like "vips/192.168.77.1|32/state" (`|` stands for a slash in a
+ * key). */
+static struct json_object *at(struct json_object *o, const char *path)
+{
+	char copy[200], *save = NULL;
+
+	strcpy(copy, path);
+	for (char *key = strtok_r(copy, "/", &save); key; key = strtok_r(NULL, "/", &save)) {
+		char *bar = strchr(key, '|');
+
+		if (bar)
+			*bar = '/';
+		if (json_object_is_type(o, json_type_array)) {
+			o = json_object_array_get_idx(o, (size_t)atoi(key));
+			continue;
+		}
+		ck_assert_msg(json_object_object_get_ex(o, key, &o), "no %s in %s", key, path);
+	}
+	return o;
+}
+
+static const char *str(struct json_object *o, const char *path)
+{
+	struct json_object *v = at(o, path);
+
+	return v ? json_object_get_string(v) : "(null)";
+}
+
+static int64_t num(struct json_object *o, const char *path)
+{
+	ck_assert(json_object_is_type(at(o, path), json_type_int));
+	return json_object_get_int64(at(o, path));
+}
+
+START_TEST(vips_as_json)
+{
+	struct json_object *o = parsed(kvip_show_vips(&ctx, NULL, true, &out));
+
+	ck_assert_int_eq(json_object_object_length(at(o, "vips")), 4);
+	ck_assert_str_eq(str(o, "vips/192.168.77.1|32/state"), "installed");
+	ck_assert_str_eq(str(o, "vips/192.168.77.1|32/reason"), "selected");
+	ck_assert_str_eq(str(o, "vips/192.168.77.1|32/warning"), "shared-vip-disjoint");
+	ck_assert_int_eq(num(o, "vips/192.168.77.1|32/tag"), 77);
+	ck_assert_int_eq(num(o, "vips/192.168.77.1|32/distance"), 15);
+	ck_assert_int_eq(num(o, "vips/192.168.77.1|32/changedAgeSec"), 192);
+	ck_assert_int_eq(num(o, "vips/192.168.77.1|32/sweptCount"), 2);
+	ck_assert_uint_eq(json_object_array_length(at(o, "vips/192.168.77.1|32/nextHops")), 3);
+	ck_assert_uint_eq(json_object_array_length(at(o, "vips/192.168.77.1|32/usableNextHops")),
+			  2);
+	ck_assert_str_eq(str(o, "vips/192.168.77.1|32/nextHops/0"), "192.168.99.12");
+	ck_assert_str_eq(str(o, "vips/192.168.77.1|32/claims/0/gateway"), "gw\"1");
+	ck_assert_str_eq(str(o, "vips/192.168.77.1|32/claims/1/winner"), "lab/Service prod/web");
+	ck_assert_str_eq(str(o, "vips/192.168.77.2|32/state"), "not-routed");
+	ck_assert_str_eq(str(o, "vips/192.168.77.2|32/reason"), "no-endpoints");
+	ck_assert_str_eq(str(o, "vips/192.168.77.3|32/state"), "kept");
+	ck_assert_str_eq(str(o, "vips/192.168.77.3|32/held"), "true");
+	ck_assert_int_eq(num(o, "vips/192.168.77.3|32/restoredAgeSec"), 600);
+	ck_assert_str_eq(str(o, "vips/192.168.77.4|32/state"), "kept");
+	json_object_put(o);
+}
+END_TEST
+
+START_TEST(vips_of_a_prefix)
+{
+	struct kvip_prefix p;
+	struct json_object *o;
+
+	ck_assert_int_eq(kvip_prefix_parse("192.168.77.2/31", &p), 0);
+	o = parsed(kvip_show_vips(&ctx, &p, true, &out));
+	ck_assert_int_eq(json_object_object_length(at(o, "vips")), 2);
+	json_object_put(o);
+	ck_assert_int_eq(kvip_prefix_parse("10.0.0.0/8", &p), 0);
+	o = parsed(kvip_show_vips(&ctx, &p, true, &out));
+	ck_assert_int_eq(json_object_object_length(at(o, "vips")), 0);
+	json_object_put(o);
+}
+END_TEST
+
+START_TEST(a_dry_run_says_would_be_routed)
+{
+	struct json_object *o;
+
+	ctx.recon = NULL;
+	o = parsed(kvip_show_vips(&ctx, NULL, true, &out));
+	ck_assert_int_eq(json_object_object_length(at(o, "vips")), 3);
+	ck_assert_str_eq(str(o, "vips/192.168.77.1|32/state"), "would-be-routed");
+	ck_assert_str_eq(str(o, "vips/192.168.77.2|32/state"), "not-routed");
+	json_object_put(o);
+	o = parsed(kvip_show_dry_run(&ctx, true, &out));
+	ck_assert_str_eq(str(o, "vips/192.168.77.1|32/state"), "would-be-routed");
+	ck_assert_str_eq(str(o, "services/1/reason"), "no-address");
+	ck_assert_str_eq(str(o, "nodes/0/name"), "node1");
+	json_object_put(o);
+	o = parsed(kvip_show_overview(&ctx, true, &out));
+	ck_assert_str_eq(str(o, "inject"), "dry-run");
+	json_object_put(o);
+}
+END_TEST
+
+START_TEST(services_as_json)
+{
+	struct json_object *o = parsed(kvip_show_services(&ctx, NULL, true, &out));
+
+	ck_assert_uint_eq(json_object_array_length(at(o, "services")), 3);
+	ck_assert_str_eq(str(o, "services/0/address"), "192.168.77.1");
+	ck_assert_str_eq(str(o, "services/1/address"), "(null)");
+	ck_assert_str_eq(str(o, "services/1/reason"), "no-address");
+	ck_assert_str_eq(str(o, "services/2/kind"), "Gateway");
+	ck_assert_str_eq(str(o, "services/2/externalTrafficPolicy"), "Local");
+	ck_assert_int_eq(num(o, "services/0/endpointsUsable"), 2);
+	ck_assert_int_eq(num(o, "services/0/createdAgeSec"), 3600);
+	json_object_put(o);
+	o = parsed(kvip_show_services(&ctx, "prod/loser", true, &out));
+	ck_assert_uint_eq(json_object_array_length(at(o, "services")), 1);
+	json_object_put(o);
+	o = parsed(kvip_show_services(&ctx, "pro/dloser", true, &out));
+	ck_assert_uint_eq(json_object_array_length(at(o, "services")), 0);
+	json_object_put(o);
+}
+END_TEST
+
+START_TEST(nodes_as_json)
+{
+	struct json_object *o = parsed(kvip_show_nodes(&ctx, true, &out));
+
+	ck_assert_str_eq(str(o, "nodes/0/ready"), "ready");
+	ck_assert_str_eq(str(o, "nodes/1/ready"), "not-ready");
+	ck_assert_str_eq(str(o, "nodes/1/blocks/web/reason"), "node-not-ready");
+	ck_assert_str_eq(str(o, "nodes/0/addresses/0/nextHopState"), "connected");
+	ck_assert_int_eq(num(o, "nodes/0/vips"), 4);
+	json_object_put(o);
+}
+END_TEST
+
+START_TEST(clusters_as_json)
+{
+	struct json_object *o = parsed(kvip_show_clusters(&ctx, NULL, true, &out));
+
+	ck_assert_int_eq(json_object_object_length(at(o, "clusters")), 2);
+	ck_assert_str_eq(str(o, "clusters/lab/state"), "live");
+	ck_assert_int_eq(num(o, "clusters/lab/lastSyncAgeSec"), 3);
+	ck_assert_str_eq(str(o, "clusters/lab/kinds/services/resourceVersion"), "4711");
+	ck_assert_str_eq(str(o, "clusters/lab/servers/0/url"), "https://192.168.99.12:6443");
+	ck_assert_int_eq(num(o, "clusters/lab/tokenExpiresInSec"), 60);
+	ck_assert_str_eq(str(o, "clusters/lab2/lastSyncAgeSec"), "(null)");
+	json_object_put(o);
+	o = parsed(kvip_show_clusters(&ctx, "lab2", true, &out));
+	ck_assert_int_eq(json_object_object_length(at(o, "clusters")), 1);
+	json_object_put(o);
+}
+END_TEST
+
+START_TEST(overview_as_json)
+{
+	struct json_object *o = parsed(kvip_show_overview(&ctx, true, &out));
+
+	ck_assert_uint_eq(json_object_array_length(at(o, "trouble")), 0);
+	ck_assert_str_eq(str(o, "tableDigest"), "0000000000abcdef");
+	ck_assert_str_eq(str(o, "inject"), "zebra");
+	ck_assert_int_eq(num(o, "vips/routed"), 2);
+	ck_assert_int_eq(num(o, "routes/byState/kept"), 2);
+	ck_assert_int_eq(num(o, "clusters/lab/lastSyncAgeSec"), 3);
+	json_object_put(o);
+	troubled = true;
+	ctx.standby = "bgpd (pid 5)";
+	o = parsed(kvip_show_overview(&ctx, true, &out));
+	ck_assert_str_eq(str(o, "trouble/0/kind"), "identity-changed");
+	ck_assert_str_eq(str(o, "trouble/1/kind"), "withdraw-guard");
+	ck_assert_str_eq(str(o, "trouble/2/kind"), "stale");
+	ck_assert_str_eq(str(o, "trouble/2/cluster"), "lab");
+	ck_assert_ptr_nonnull(strstr(str(o, "trouble/2/text"), "312 s: connection refused"));
+	ck_assert_str_eq(str(o, "trouble/3/kind"), "standby");
+	ck_assert_str_eq(str(o, "standby"), "bgpd (pid 5)");
+	json_object_put(o);
+}
+END_TEST
+
+START_TEST(trouble_stands_in_the_first_line)
+{
+	troubled = true;
+	ck_assert_int_eq(kvip_show_overview(&ctx, false, &out), 0);
+	ck_assert_int_eq(kvip_buf_str(&out)[0], '!');
+	kvip_buf_reset(&out);
+	troubled = false;
+	ck_assert_int_eq(kvip_show_overview(&ctx, false, &out), 0);
+	ck_assert_int_ne(kvip_buf_str(&out)[0], '!');
+}
+END_TEST
+
+/* Every page in turn. */
+static int page(int i, bool json)
+{
+	struct kvip_prefix one = host("192.168.77.1"), none = host("10.0.0.1");
+
+	switch (i) {
+	case 0:
+		return kvip_show_overview(&ctx, json, &out);
+	case 1:
+		return kvip_show_vips(&ctx, NULL, json, &out);
+	case 2:
+		return kvip_show_vips(&ctx, &one, json, &out);
+	case 3:
+		return kvip_show_vips(&ctx, &none, json, &out);
+	case 4:
+		return kvip_show_services(&ctx, NULL, json, &out);
+	case 5:
+		return kvip_show_services(&ctx, "prod/none", json, &out);
+	case 6:
+		return kvip_show_nodes(&ctx, json, &out);
+	case 7:
+		return kvip_show_clusters(&ctx, NULL, json, &out);
+	case 8:
+		return kvip_show_clusters(&ctx, "none", json, &out);
+	case 9:
+		return kvip_show_dry_run(&ctx, json, &out);
+	default:
+		return 1;
+	}
+}
+
+START_TEST(every_page_has_text)
+{
+	bool print = getenv("KUBEVIP_SHOW") != NULL;
+
+	for (int round = 0; round < 4; round++) {
+		troubled = round == 1;
+		ctx.recon = round == 2 ? NULL : &recon;
+		ctx.engine = round == 3 ? NULL : &engine;
+		for (int i = 0; page(i, false) == 0; i++) {
+			ck_assert_uint_gt(out.len, 0);
+			ck_assert_int_eq(out.data[out.len - 1], '\n');
+			if (print)
+				printf("----\n%s", out.data);
+			kvip_buf_reset(&out);
+			json_object_put(parsed(page(i, true)));
+		}
+	}
+}
+END_TEST
+
+START_TEST(memory_may_run_out_anywhere)
+{
+	for (int i = 0; i < 10; i++)
+		for (int json = 0; json < 2; json++)
+			for (int64_t nth = 1;; nth++) {
+				int rc;
+
+				kvip_buf_done(&out);
+				kvip_mem_fail_at(nth);
+				rc = page(i, json);
+				kvip_mem_fail_at(0);
+				if (rc == 0)
+					break;
+				ck_assert_int_eq(rc, -ENOMEM);
+			}
+}
+END_TEST
+
+START_TEST(a_page_has_a_ceiling)
+{
+	struct kvip_buf small;
+
+	kvip_buf_init(&small, 64);
+	ck_assert_int_eq(kvip_show_vips(&ctx, NULL, true, &small), -EMSGSIZE);
+	ck_assert_int_eq(kvip_show_vips(&ctx, NULL, false, &small), -EMSGSIZE);
+	kvip_buf_done(&small);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("show");
+	TCase *t = tcase_create("show");
+	SRunner *r;
+	int failed;
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, vips_as_json);
+	tcase_add_test(t, vips_of_a_prefix);
+	tcase_add_test(t, a_dry_run_says_would_be_routed);
+	tcase_add_test(t, services_as_json);
+	tcase_add_test(t, nodes_as_json);
+	tcase_add_test(t, clusters_as_json);
+	tcase_add_test(t, overview_as_json);
+	tcase_add_test(t, trouble_stands_in_the_first_line);
+	tcase_add_test(t, every_page_has_text);
+	tcase_add_test(t, memory_may_run_out_anywhere);
+	tcase_add_test(t, a_page_has_a_ceiling);
+	suite_add_tcase(s, t);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * DOC: the state file: what is written is read back, damage is refused as a whole, a torn end is not damage.
+ */
+#include "base/kvip_mem.h"
+#include "vip/kvip_state.h"
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct kvip_nhsets *nhsets;
+static char dir[64], path[128];
+static char seen[65536]; /* what the reader was told */
+static struct kvip_err refused;
+
+static void on_route(void *ctx, const struct kvip_route *r)
+{
+	char p[KVIP_PREFIX_STRLEN], a[KVIP_ADDR_STRLEN];
+	size_t n = strlen(seen);
+
+	(void)ctx;
+	n += (size_t)snprintf(seen + n, sizeof(seen) - n, "%s %u %u %u %u %u %s",
+			      kvip_prefix_render(&r->id.prefix, p), r->id.vrf_id, r->id.table,
+			      r->id.distance, r->tag, r->resolution, r->cluster);
+	for (uint32_t i = 0; i < r->nhs->n; i++)
+		n += (size_t)snprintf(seen + n, sizeof(seen) - n, " %s",
+				      kvip_addr_render(&r->nhs->addrs[i], a));
+	snprintf(seen + n, sizeof(seen) - n, "\n");
+}
+
+static void on_cluster(void *ctx, const char *name, const char *identity, kvip_wall confirmed_s)
+{
+	size_t n = strlen(seen);
+
+	(void)ctx;
+	snprintf(seen + n, sizeof(seen) - n, "%s=%s@%lld\n", name, identity,
+		 (long long)confirmed_s);
+}
+
+static struct kvip_state *reopen(void)
+{
+	const struct kvip_state_reader reader = { on_route, on_cluster, NULL };
+	struct kvip_state *s = NULL;
+	struct kvip_err err;
+
+	seen[0] = '\0';
+	ck_assert_int_eq(kvip_state_open(path, nhsets, &reader, &s, &refused, &err), 0);
+	return s;
+}
+
+static void setup(void)
+{
+	nhsets = kvip_nhsets_new();
+	strcpy(dir, "/tmp/kubevip-test-state.XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/state", dir);
+}
+
+static void teardown(void)
+{
+	char aside[160];
+
+	snprintf(aside, sizeof(aside), "%s.damaged", path);
+	unlink(aside);
+	unlink(path);
+	rmdir(dir);
+	ck_assert_uint_eq(kvip_nhsets_count(nhsets), 0);
+	kvip_nhsets_free(nhsets);
+	ck_assert_int_eq(kvip_mem_live(), 0);
+}
+
+static struct kvip_route route(unsigned int last, unsigned int n_nhs, uint8_t distance)
+{
+	struct kvip_route r = { .id.distance = distance, .tag = 77 };
+	struct kvip_addr nhs[8];
+	char text[64];
+
+	snprintf(text, sizeof(text), "192.168.%u.%u/32", 77 + last / 256, last % 256);
+	ck_assert_int_eq(kvip_prefix_parse(text, &r.id.prefix), 0);
+	for (unsigned int i = 0; i < n_nhs; i++) {
+		snprintf(text, sizeof(text), "fd00:99::%u", 12 + i);
+		ck_assert_int_eq(kvip_addr_parse(text, &nhs[i]), 0);
+	}
+	r.nhs = kvip_nhset_get(nhsets, nhs, n_nhs);
+	strcpy(r.cluster, "lab");
+	return r;
+}
+
+static void own(struct kvip_state *s, unsigned int last, unsigned int n_nhs, uint8_t distance)
+{
+	struct kvip_route r = route(last, n_nhs, distance);
+
+	ck_assert_int_eq(kvip_state_own(s, &r), 0);
+	kvip_nhset_unref(r.nhs);
+}
+
+static void gone(struct kvip_state *s, unsigned int last, uint8_t distance)
+{
+	struct kvip_route r = route(last, 0, distance);
+
+	ck_assert_int_eq(kvip_state_gone(s, &r.id), 0);
+	kvip_nhset_unref(r.nhs);
+}
+
+static void commit(struct kvip_state *s)
+{
+	ck_assert_int_eq(kvip_state_commit(s, NULL), 0);
+}
+
+/* A file with one route, 192.168.77.1. */
+static void make_file(void)
+{
+	struct kvip_state *s = reopen();
+
+	own(s, 1, 1, 15);
+	commit(s);
+	kvip_state_close(s);
+}
+
+static off_t file_size(void)
+{
+	struct stat st;
+
+	ck_assert_int_eq(stat(path, &st), 0);
+	return st.st_size;
+}
+
+START_TEST(what_is_written_is_read_back)
+{
+	struct kvip_state *s = reopen();
+
+	ck_assert_str_eq(seen, "");
+	own(s, 128, 3, 15);
+	own(s, 129, 0, 15);
+	ck_assert_int_eq(kvip_state_seen(s, "lab", "0b1c-uid", 1790000000), 0);
+	commit(s);
+	own(s, 128, 1, 15); /* the newest counts */
+	gone(s, 129, 15);
+	commit(s);
+	kvip_state_close(s);
+	s = reopen();
+	ck_assert_str_eq(
+		seen, "lab=0b1c-uid@1790000000\n192.168.77.128/32 0 0 15 77 0 lab fd00:99::12\n");
+	ck_assert_str_eq(refused.text, "");
+	kvip_state_close(s);
+}
+END_TEST
+
+START_TEST(two_distances_are_two_routes)
+{
+	struct kvip_state *s = reopen();
+
+	own(s, 128, 1, 15);
+	own(s, 128, 1, 12);
+	gone(s, 128, 15);
+	commit(s);
+	kvip_state_close(s);
+	kvip_state_close(reopen());
+	ck_assert_str_eq(seen, "192.168.77.128/32 0 0 12 77 0 lab fd00:99::12\n");
+}
+END_TEST
+
+START_TEST(what_is_not_committed_is_not_there)
+{
+	struct kvip_state *s = reopen();
+	off_t before = file_size();
+
+	own(s, 128, 1, 15);
+	ck_assert_int_eq(file_size(), before);
+	commit(s);
+	ck_assert_int_gt(file_size(), before);
+	kvip_state_close(s);
+}
+END_TEST
+
+START_TEST(every_torn_end_leaves_the_lines_before_it)
+{
+	off_t size;
+
+	make_file();
+	size = file_size();
+	for (off_t cut = size - 1; cut > 16; cut--) {
+		ck_assert_int_eq(truncate(path, cut), 0);
+		kvip_state_close(reopen());
+		ck_assert_str_eq(seen, "");
+		ck_assert_str_eq(refused.text, "");
+	}
+}
+END_TEST
+
+START_TEST(after_a_torn_end_the_file_goes_on_whole)
+{
+	struct kvip_state *s;
+
+	make_file();
+	ck_assert_int_eq(truncate(path, file_size() - 3), 0);
+	s = reopen();
+	own(s, 2, 1, 15);
+	commit(s);
+	kvip_state_close(s);
+	kvip_state_close(reopen());
+	ck_assert_str_eq(seen, "192.168.77.2/32 0 0 15 77 0 lab fd00:99::12\n");
+}
+END_TEST
+
+START_TEST(any_flipped_bit_refuses_the_whole_file)
+{
+	make_file();
+	for (off_t at = 0; at < file_size() - 1; at++) {
+		int fd = open(path, O_RDWR);
+		char c, good;
+
+		ck_assert_int_eq(pread(fd, &good, 1, at), 1);
+		c = good ^ 1;
+		ck_assert_int_eq(pwrite(fd, &c, 1, at), 1);
+		close(fd);
+		kvip_state_close(reopen());
+		ck_assert_str_eq(seen, "");
+		ck_assert_str_ne(refused.text, "");
+		ck_assert_int_eq(unlink(path), 0);
+		make_file();
+	}
+}
+END_TEST
+
+START_TEST(another_version_is_refused)
+{
+	FILE *f = fopen(path, "w");
+
+	fputs("kubevip-state 2\n", f);
+	fclose(f);
+	kvip_state_close(reopen());
+	ck_assert_str_ne(refused.text, "");
+	kvip_state_close(reopen()); /* an empty one was begun */
+	ck_assert_str_eq(refused.text, "");
+}
+END_TEST
+
+START_TEST(a_directory_that_does_not_exist_is_said)
+{
+	const struct kvip_state_reader reader = { on_route, on_cluster, NULL };
+	struct kvip_state *s;
+	struct kvip_err err;
+
+	ck_assert_int_eq(kvip_state_open("/nonexistent/state", nhsets, &reader, &s, &refused, &err),
+			 -ENOENT);
+	ck_assert_str_ne(err.text, "");
+}
+END_TEST
+
+START_TEST(a_full_disk_keeps_the_lines_for_later)
+{
+	struct kvip_state *s = reopen();
+	struct kvip_err err;
+	int full = open("/dev/full", O_WRONLY), saved, fd;
+
+	/* the descriptor that the state file is open on: the first above ours */
+	for (fd = full - 1; fd > 2; fd--) {
+		char link[64], to[256];
+		ssize_t n;
+
+		snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+		n = readlink(link, to, sizeof(to) - 1);
+		if (n > 0 && (to[n] = '\0', strcmp(to, path) == 0))
+			break;
+	}
+	ck_assert_int_gt(fd, 2);
+	saved = dup(fd);
+	own(s, 128, 1, 15);
+	dup2(full, fd);
+	ck_assert_int_ne(kvip_state_commit(s, &err), 0);
+	ck_assert_str_ne(err.text, "");
+	dup2(saved, fd);
+	commit(s);
+	kvip_state_close(s);
+	close(saved);
+	close(full);
+	kvip_state_close(reopen());
+	ck_assert_str_eq(seen, "192.168.77.128/32 0 0 15 77 0 lab fd00:99::12\n");
+}
+END_TEST
+
+START_TEST(a_rewrite_keeps_what_is_alive_and_what_comes_meanwhile)
+{
+	struct kvip_state *s = reopen();
+	struct kvip_route r;
+
+	ck_assert_int_eq(kvip_state_seen(s, "lab", "uid", 1790000000), 0);
+	for (unsigned int i = 0; i < 6000; i++) {
+		own(s, 1, 1, 15);
+		own(s, 2, 2, 15);
+		gone(s, 3, 15);
+		own(s, 4, 8, 15);
+		gone(s, 4, 15);
+	}
+	commit(s);
+	ck_assert(kvip_state_compact_wanted(s, 2));
+	ck_assert(!kvip_state_compact_wanted(s, 10000));
+	ck_assert_int_eq(kvip_state_compact_begin(s), 0);
+	r = route(1, 1, 15);
+	ck_assert_int_eq(kvip_state_compact_route(s, &r), 0);
+	kvip_nhset_unref(r.nhs);
+	own(s, 5, 1, 15); /* while it goes on */
+	gone(s, 2, 15);
+	commit(s);
+	ck_assert_int_eq(kvip_state_compact_end(s, NULL), 0);
+	ck_assert_int_lt(file_size(), 1000);
+	own(s, 6, 1, 15);
+	commit(s);
+	kvip_state_close(s);
+	kvip_state_close(reopen());
+	ck_assert_str_eq(seen, "lab=uid@1790000000\n"
+			       "192.168.77.1/32 0 0 15 77 0 lab fd00:99::12\n"
+			       "192.168.77.5/32 0 0 15 77 0 lab fd00:99::12\n"
+			       "192.168.77.6/32 0 0 15 77 0 lab fd00:99::12\n");
+}
+END_TEST
+
+START_TEST(an_unfinished_rewrite_changes_nothing)
+{
+	struct kvip_state *s;
+
+	make_file();
+	s = reopen();
+	ck_assert_int_eq(kvip_state_compact_begin(s), 0);
+	kvip_state_close(s); /* killed: the new file is not in place */
+	kvip_state_close(reopen());
+	ck_assert_str_eq(seen, "192.168.77.1/32 0 0 15 77 0 lab fd00:99::12\n");
+}
+END_TEST
+
+START_TEST(memory_may_run_out_anywhere)
+{
+	const struct kvip_state_reader reader = { on_route, on_cluster, NULL };
+
+	make_file();
+	for (int nth = 1; nth < 30; nth++) {
+		struct kvip_state *s = NULL;
+		struct kvip_err err;
+		int rc;
+
+		kvip_mem_fail_at(nth);
+		rc = kvip_state_open(path, nhsets, &reader, &s, &refused, &err);
+		kvip_mem_fail_at(0);
+		if (!rc)
+			kvip_state_close(s);
+		ck_assert_str_eq(refused.text, ""); /* no memory is no damage */
+	}
+	kvip_state_close(reopen());
+	ck_assert_str_eq(seen, "192.168.77.1/32 0 0 15 77 0 lab fd00:99::12\n");
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("state");
+	TCase *t = tcase_create("state");
+	SRunner *r;
+	int failed;
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, what_is_written_is_read_back);
+	tcase_add_test(t, two_distances_are_two_routes);
+	tcase_add_test(t, what_is_not_committed_is_not_there);
+	tcase_add_test(t, every_torn_end_leaves_the_lines_before_it);
+	tcase_add_test(t, after_a_torn_end_the_file_goes_on_whole);
+	tcase_add_test(t, any_flipped_bit_refuses_the_whole_file);
+	tcase_add_test(t, another_version_is_refused);
+	tcase_add_test(t, a_directory_that_does_not_exist_is_said);
+	tcase_add_test(t, a_full_disk_keeps_the_lines_for_later);
+	tcase_add_test(t, a_rewrite_keeps_what_is_alive_and_what_comes_meanwhile);
+	tcase_add_test(t, an_unfinished_rewrite_changes_nothing);
+	tcase_add_test(t, memory_may_run_out_anywhere);
+	suite_add_tcase(s, t);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
