@@ -51,7 +51,7 @@ static struct {
 } options;
 
 enum {
-	OPT_CHECK_CONFIG = 1000,
+	OPT_CHECK_CONFIG = 5000, /* above libfrr's own, which begin at 1000 */
 	OPT_DRY_RUN,
 	OPT_INPUT,
 	OPT_JSON,
@@ -173,7 +173,7 @@ static bool is_offline(int argc, char **argv)
 static void stay_in_place(void)
 {
 	privs.user = privs.group = privs.vty_group = NULL;
-	kubewatch_di.flags |= FRR_NO_PRIVSEP | FRR_NO_CFG_PID_DRY | FRR_NO_TCPVTY | FRR_NO_ZCLIENT;
+	kubewatch_di.flags |= FRR_NO_PRIVSEP | FRR_NO_PID | FRR_NO_TCPVTY | FRR_NO_ZCLIENT;
 }
 
 static const char *state_path(void)

@@ -24,7 +24,7 @@
 #include <stdio.h>
 #include <time.h>
 
-/* A feed may hold a lock until the engine has worked; a dump is done in far fewer steps. */
+/* A dump of a million objects is done in far fewer steps. */
 #define MAX_STEPS 100000
 
 static void say(const char *file, unsigned int line, const char *text, const char *said)
@@ -41,7 +41,10 @@ static bool read_line(struct vty *vty, const char *file, unsigned int n)
 
 	if (!ok) {
 		said[strcspn(said, "\r\n")] = '\0';
-		say(file, n, vty->buf, said[0] ? said : "unknown command");
+		if (said[0])
+			say(file, n, vty->buf, said + (strncmp(said, "% ", 2) ? 0 : 2));
+		else
+			say(file, n, vty->buf, "unknown command");
 	}
 	XFREE(MTYPE_TMP, said);
 	buffer_reset(vty->obuf);
@@ -121,15 +124,16 @@ static int read_all(const char *path, struct kvip_buf *out)
 	return rc;
 }
 
+/* Until the engine has nothing to do at this moment. */
 static void work(struct kvip_engine *e)
 {
-	for (int i = 0; i < MAX_STEPS; i++) {
-		struct kvip_engine_summary sum;
+	struct kvip_engine_summary sum = { .backlog = 1 };
+	kvip_msec now = kvf_host_now(), next = now;
 
-		kvip_engine_step(e, kvf_host_now(), (kvip_wall)time(NULL));
+	for (int i = 0; i < MAX_STEPS && (next <= now || sum.backlog); i++) {
+		now = kvf_host_now();
+		next = kvip_engine_step(e, now, (kvip_wall)time(NULL));
 		kvip_engine_get_summary(e, &sum);
-		if (!sum.backlog)
-			return;
 	}
 }
 
@@ -161,22 +165,7 @@ static int print(const struct kvip_show_ctx *show, bool json)
 	int rc;
 
 	kvip_buf_init(&out, KVIP_MAX_SHOW_BYTES);
-	if (json) {
-		kvip_buf_puts(&out, "{\n\"vips\": ");
-		kvip_show_vips(show, NULL, true, &out);
-		kvip_buf_puts(&out, ",\n\"services\": ");
-		kvip_show_services(show, NULL, true, &out);
-		kvip_buf_puts(&out, ",\n\"nodes\": ");
-		kvip_show_nodes(show, true, &out);
-		kvip_buf_puts(&out, "}\n");
-	} else {
-		kvip_show_vips(show, NULL, false, &out);
-		kvip_buf_puts(&out, "\n");
-		kvip_show_services(show, NULL, false, &out);
-		kvip_buf_puts(&out, "\n");
-		kvip_show_nodes(show, false, &out);
-	}
-	rc = out.err;
+	rc = kvip_show_dry_run(show, json, &out);
 	fwrite(kvip_buf_str(&out), 1, out.len, stdout);
 	kvip_buf_done(&out);
 	return rc;

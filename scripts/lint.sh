@@ -8,6 +8,8 @@ bad=0
 complain() { printf '%s\n' "$*"; bad=1; }
 
 mapfile -t sources < <(git ls-files -co --exclude-standard '*.c' '*.h')
+mapfile -t product < <(printf '%s\n' "${sources[@]}" | grep -E '^(lib|kubewatch|frr-module)/')
+mapfile -t engine < <(printf '%s\n' "${product[@]}" | grep -E '^lib/(base|kube|vip)/' | grep -v kvip_mem)
 
 # Formatting
 if command -v clang-format >/dev/null; then
@@ -47,16 +49,17 @@ only_in 'FRR_VER|HAVE_FRR_' '^lib/frr/kvf_compat' "FRR's versions are known to l
 
 # Banned in the engine and the shells: unbounded, locale-dependent or process-wide.
 banned='\b(strcat|sprintf|vsprintf|strtok|atoi|atol|gets|system|popen|abort|alloca)\('
-hits=$(grep -nE "$banned" $(printf '%s\n' "${sources[@]}" | grep -E '^(lib|kubewatch|frr-module)/') | grep -vE 'strtok_r')
+hits=$(grep -nE "$banned" "${product[@]}")
 [ -z "$hits" ] || complain "banned functions:
 $hits"
-hits=$(grep -nE '(^|[^_a-z])(malloc|calloc|realloc|free|strdup|strndup)\(' \
-	$(printf '%s\n' "${sources[@]}" | grep -E '^lib/(base|kube|vip)/' | grep -v kvip_mem) | grep -vE ':\s*\*|/\*')
+hits=$(grep -nE '(^|[^_a-z])(malloc|calloc|realloc|free|strdup|strndup)\(' "${engine[@]}" |
+	grep -vE ':\s*\*|/\*')
 [ -z "$hits" ] || complain "the engine allocates through kvip_mem:
 $hits"
 
 # Every file says what it is for.
-for f in $(printf '%s\n' "${sources[@]}" | grep -E '^(lib|kubewatch|frr-module)/.*\.c$'); do
+for f in "${product[@]}"; do
+	[[ $f == *.c ]] || continue
 	head -n 8 "$f" | grep -q 'DOC:' || complain "$f has no DOC paragraph"
 	head -n 1 "$f" | grep -q 'SPDX-License-Identifier: GPL-2.0-or-later' || complain "$f has no licence line"
 	[ "$(wc -l <"$f")" -le 600 ] || complain "$f is longer than 600 lines"

@@ -345,17 +345,21 @@ void kvf_host_conf_load(bool begins)
 
 /* ---- once a second ---- */
 
-static void take_lock(void)
+/* Rules R1: who does not inject needs no lock, and sends and sweeps nothing. */
+static void take_turn(void)
 {
-	char holder[sizeof(host.standby)];
-	bool held = kvf_lock_try(host.opt.name, holder, sizeof(holder));
+	char holder[sizeof(host.standby)] = "";
+	bool inject = host.draft->inject == KVIP_INJECT_ZEBRA;
+	bool active = inject && kvf_lock_try(host.opt.name, holder, sizeof(holder));
 
-	if (!held && strcmp(host.standby, holder))
+	if (!inject)
+		snprintf(holder, sizeof(holder), "nobody, by configuration: something else");
+	if (!active && strcmp(host.standby, holder))
 		zlog_warn("kubevip: standby: %s injects", holder);
-	if (held && host.standby[0])
-		zlog_info("kubevip: %s has gone: this process injects now", host.standby);
+	if (active && host.standby[0])
+		zlog_info("kubevip: this process injects now");
 	snprintf(host.standby, sizeof(host.standby), "%s", holder);
-	kvip_recon_set_active(host.recon, held, kvf_host_now());
+	kvip_recon_set_active(host.recon, active, kvf_host_now());
 }
 
 static void note_seen(const char *cluster)
@@ -408,7 +412,7 @@ static void tick(struct kvf_event *t)
 {
 	(void)t;
 	enter(NULL);
-	take_lock();
+	take_turn();
 	kvip_recon_tick(host.recon, kvf_host_now());
 	if (host.opt.flush_and_exit)
 		flush_and_exit();

@@ -325,6 +325,7 @@ void kvf_zebra_init(struct kvf_event_loop *loop, struct zebra_privs_t *privs,
 	if_zapi_callbacks(on_interface, on_interface, on_interface, on_interface);
 	zebra.zc = kvf_zclient_new(loop, &handlers);
 	zclient_init(zebra.zc, ZEBRA_ROUTE_STATIC, HELLO_INSTANCE, privs);
+	kvf_event_cancel(&zebra.zc->t_connect); /* kvf_zebra_start() connects: before it there is nobody to tell */
 	zebra.zc->zebra_connected = on_connected;
 	zebra.zc->zebra_buffer_write_ready = on_writable;
 }

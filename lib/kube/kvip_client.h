@@ -62,7 +62,8 @@ int kvip_client_new(struct kvip_http *http, const struct kvip_client_conf *conf,
 		    uint64_t seed, kvip_msec now, struct kvip_client **out) KVIP_USE_RESULT;
 /** kvip_client_free - aborts transfers; takes NULL. Feeds nothing. */
 void kvip_client_free(struct kvip_client *c);
-/** kvip_client_step - start what is due. Return: when to call again at the latest. */
+/** kvip_client_step - start what is due. Return: when to call again at the latest; to be called
+ *  after every kvip_http_poll(), too, because callbacks start nothing themselves. */
 kvip_msec kvip_client_step(struct kvip_client *c, kvip_msec now);
 /** kvip_client_relist - `clear kubevip cluster NAME`: list every kind again, at once. */
 void kvip_client_relist(struct kvip_client *c, kvip_msec now);

@@ -8,10 +8,10 @@
  * worked is asked first from then on: the two uids of one cluster differ.
  *
  * Probe: a watch has been silent for long; one object is listed over the same connection. That
- * proves that the server lives, and its resourceVersion shows whether time went backwards. No answer
- * to it means that the server, or what is between, hangs: the watch is ended and begins again over
- * another connection (and with the next server, if there is one) where it was. Without that a watch
- * would be blind until the end of its timeoutSeconds, up to ten minutes.
+ * proves that the server lives, and its resourceVersion shows whether time went backwards. No
+ * answer to it means that the server, or what is between, hangs: the watch is ended and begins
+ * again over another connection (and with the next server, if there is one) where it was. Without that
+ * a watch would be blind until the end of its timeoutSeconds, up to ten minutes.
  *
  * Thread: T1. Sources: facts on the Kubernetes API (watch at a future resourceVersion is silent);
  * rules R4 (identity).
@@ -190,7 +190,7 @@ static void on_probe_done(void *ctx, enum kvip_transfer_end end, const char *why
 	tell_probe(t, rv, kvip_http_now());
 	if (end == KVIP_END_CLEAN || t->server != t->client->main[t->kind].server)
 		return;
-	/* Refused is not dead: a server that is told to stop serves its open watches for a while. */
+	/* Refused is not dead: a server that is told to stop goes on with open watches. */
 	if (end == KVIP_END_BROKEN)
 		end_watch(t->client, t->kind, why);
 	kvip_client_server_failed(t->client, t->server, why);

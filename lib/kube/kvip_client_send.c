@@ -7,7 +7,7 @@
  * - No connection, or no TLS, with one server: the same request goes to the next one at once, until
  *   each was tried. The server that answers is kept. (Answers 5xx twice in a row also move on.)
  * - 401: credentials are read again at once. If there are others by now than those that were sent,
- *   the request is sent once more; the machine hears of it only if there are none, or they fail too.
+ *   the request is sent once more; the machine hears of it if there are none or they fail too.
  *
  * A transfer that hung is followed by one over a fresh connection: on HTTP/2 all share one, and
  * libcurl would put the next request on the connection that hangs.

@@ -65,12 +65,6 @@ static void check_ranges(const struct checker *k, const struct kvip_cluster_conf
 			    "from",
 			    cl->name, kvip_prefix_render(p, text));
 	}
-	if (cl->prefix_list)
-		say(k,
-		    "cluster %s: VIPs must also pass prefix-list %s of this daemon: host routes "
-		    "match only entries with "
-		    "`ge 32` (IPv6: `ge 128`)",
-		    cl->name, cl->prefix_list);
 }
 
 static void check_adv(const struct checker *k, const struct kvip_cluster_conf *cl,

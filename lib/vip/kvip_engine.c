@@ -356,6 +356,19 @@ static kvip_msec review(struct kvip_engine *e)
 	return next;
 }
 
+/* When the first guard lets go by itself. */
+static kvip_msec guard_deadline(const struct kvip_engine *e)
+{
+	const struct kvip_cluster *c;
+	kvip_msec next = KVIP_NEVER;
+
+	TAILQ_FOREACH(c, &e->table.clusters, of_table)
+		if (!c->removed)
+			next = kvip_earlier(next, kvip_guard_deadline(&c->guard,
+								      c->conf->guard_release_s));
+	return next;
+}
+
 /* One slice of "post every decision again". Return: true at the end, or without memory. */
 static bool republish_slice(struct kvip_engine *e, bool *nomem)
 {
@@ -425,7 +438,7 @@ kvip_msec kvip_engine_step(struct kvip_engine *e, kvip_msec now, kvip_wall wall)
 	w2 = republish(e);
 	if (w == KVIP_WORK_NOMEM || w2 == KVIP_WORK_NOMEM || applied < 0)
 		next = kvip_earlier(next, now + KVIP_NOMEM_RETRY_MS);
-	return next;
+	return kvip_earlier(next, guard_deadline(e));
 }
 
 const struct kvip_feed *kvip_engine_feed(struct kvip_engine *e, const char *name, void **ctx)

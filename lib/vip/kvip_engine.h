@@ -48,8 +48,14 @@ struct kvip_restored {
 int kvip_engine_restore(struct kvip_engine *e, const struct kvip_restored *v,
 			size_t n) KVIP_USE_RESULT;
 
-/** kvip_engine_configure - publish a new configuration and/or new facts (each takes a reference; NULL: as
- *  before). Any thread; in force from the next step. The newest wins. */
+/**
+ * kvip_engine_configure - publish a new configuration and/or new facts
+ * Each takes a reference; NULL: as before. Any thread; in force from the next step that has nothing left to
+ * decide. The newest wins.
+ * Facts that were never given: a dry run, nothing local is checked. Facts with known == false: nothing is
+ * decided before they are known (an own address must not be routed for a moment); once known, unknown
+ * ones do not replace them.
+ */
 void kvip_engine_configure(struct kvip_engine *e, struct kvip_conf *conf, struct kvip_facts *facts);
 
 /**
@@ -105,6 +111,10 @@ typedef bool kvip_vip_fn(void *ctx, const struct kvip_vip_view *v);
 /** kvip_engine_each_vip - in prefix order, every VIP with at least one claim in range, and restored ones. */
 void kvip_engine_each_vip(struct kvip_engine *e, kvip_vip_fn *fn, void *ctx);
 
+/** kvip_engine_show_vip - the one at @p; its claims included. Return: false if there is none. */
+bool kvip_engine_show_vip(struct kvip_engine *e, const struct kvip_prefix *p, kvip_vip_fn *fn,
+			  void *ctx);
+
 typedef bool kvip_claim_fn(void *ctx, const struct kvip_claim_view *v);
 /** kvip_engine_each_claim - every LoadBalancer Service (and address), the unselected ones too, in order of
  *  cluster, namespace, name, address; and Gateways whose addresses have no Service. */
@@ -148,7 +158,7 @@ void kvip_engine_each_cluster(struct kvip_engine *e, kvip_cluster_fn *fn, void *
 
 struct kvip_engine_summary {
 	size_t clusters, vips_routed, vips_held, vips_restored, conflicts, nhsets;
-	uint64_t table_digest; /* over (prefix, next hops, tag, distance) of decided routes: compare two routers (F20) */
+	uint64_t table_digest; /* sum of a hash of (prefix, next hops, tag, distance) over decided routes: compare two routers (F20) */
 	uint64_t conf_generation;
 	size_t backlog; /* keys still to be decided */
 };

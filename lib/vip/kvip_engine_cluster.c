@@ -313,6 +313,5 @@ kvip_msec kvip_engine_review(struct kvip_engine_cluster *ec)
 {
 	kvip_msec next = review_sync(ec);
 
-	next = kvip_earlier(next, review_loss(ec));
-	return kvip_earlier(next, kvip_guard_deadline(&ec->c.guard, ec->c.conf->guard_release_s));
+	return kvip_earlier(next, review_loss(ec));
 }

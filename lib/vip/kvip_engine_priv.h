@@ -55,7 +55,6 @@ struct kvip_engine {
 	bool servers_changed;	       /* the list of API servers may have */
 	struct kvip_prefix republish_at;
 	bool republishing;
-	kvip_msec retry_ms; /* without memory: not before then */
 	kvip_msec now;
 	kvip_wall wall;
 };

@@ -96,22 +96,237 @@ static void describe_winner(const struct kvip_vip *vip, const struct kvip_claim 
 }
 
 /* The holder's claims first, then in the order of rules R3, those that do not count last. */
-static const struct kvip_claim *sort_winner; /* under the engine's lock; qsort(3) has no context */
+static int claim_rank(const struct kvip_claim *c, const struct kvip_claim *winner)
+{
+	if (winner && c->reason == KVIP_REASON_SELECTED && kvip_claim_shares(c, winner))
+		return 0;
+	return kvip_reason_counts((enum kvip_reason)c->reason) ? 1 : 2;
+}
 
-static int claim_sort_cmp(const void *a, const void *b)
+static int claim_sort_cmp(const void *a, const void *b, void *winner)
 {
 	const struct kvip_claim *x = *(const struct kvip_claim *const *)a;
 	const struct kvip_claim *y = *(const struct kvip_claim *const *)b;
-	bool hx = sort_winner && kvip_claim_shares(x, sort_winner) &&
-		  x->reason == KVIP_REASON_SELECTED;
-	bool hy = sort_winner && kvip_claim_shares(y, sort_winner) &&
-		  y->reason == KVIP_REASON_SELECTED;
-	bool cx = kvip_reason_counts((enum kvip_reason)x->reason);
-	bool cy = kvip_reason_counts((enum kvip_reason)y->reason);
+	int c = claim_rank(x, winner) - claim_rank(y, winner);
 
-	if (hx != hy)
-		return hx ? -1 : 1;
-	if (cx != cy)
-		return cx ? -1 : 1;
-	return kvip_claim_cmp(x, y);
+	return c ? c : kvip_claim_cmp(x, y);
+}
+
+/* The views of all claims of @vip; *@n is 0 without memory. */
+static struct kvip_claim_view *view_claims(struct kvip_table *t, struct kvip_vip *vip, size_t *n,
+					   char winner_text[WINNER_STRLEN])
+{
+	const struct kvip_claim *winner = kvip_vip_winner(t, vip), *c, **sorted;
+	struct kvip_claim_view *views;
+	size_t i = 0;
+
+	*n = 0;
+	SLIST_FOREACH(c, &vip->claims, of_vip)
+		i++;
+	sorted = kvip_calloc(i, sizeof(*sorted));
+	views = kvip_calloc(i, sizeof(*views));
+	if (!sorted || !views) {
+		kvip_free(sorted);
+		kvip_free(views);
+		return NULL;
+	}
+	i = 0;
+	SLIST_FOREACH(c, &vip->claims, of_vip)
+		sorted[i++] = c;
+	qsort_r(sorted, i, sizeof(*sorted), claim_sort_cmp, (void *)(uintptr_t)winner);
+	describe_winner(vip, winner, winner_text);
+	for (*n = 0; *n < i; (*n)++)
+		views[*n] = view_claim(sorted[*n], winner, winner_text);
+	kvip_free(sorted);
+	return views;
+}
+
+static bool guard_holds(const struct kvip_vip *v)
+{
+	return v->holder && v->holder->guard.active && (v->queue == KVIP_QUEUE_PENDING || v->was_pending);
+}
+
+static enum kvip_reason vip_warning(const struct kvip_vip *v)
+{
+	if (guard_holds(v))
+		return KVIP_REASON_GUARD_HOLDS;
+	return (enum kvip_reason)v->warning;
+}
+
+static bool show_vip(struct kvip_table *t, struct kvip_vip *v, kvip_vip_fn *fn, void *ctx)
+{
+	char winner[WINNER_STRLEN];
+	struct kvip_route route;
+	struct kvip_vip_view view = { .prefix = v->prefix,
+				      .routed = v->in_force && v->told,
+				      .restored = v->as_restored,
+				      .reason = (enum kvip_reason)v->reason,
+				      .warning = vip_warning(v),
+				      .changed_ms = v->changed_ms };
+	struct kvip_claim_view *claims = view_claims(t, v, &view.n_claims, winner);
+	bool more;
+
+	kvip_vip_route(v, &route);
+	view.held = guard_holds(v) || view.warning == KVIP_REASON_PREFIX_LIST_HOLDS;
+	view.route = view.routed ? &route : NULL;
+	view.restored_confirmed_s = v->restored ? v->restored->confirmed_s : 0;
+	view.claims = claims;
+	more = fn(ctx, &view);
+	kvip_free(claims);
+	return more;
+}
+
+void kvip_engine_each_vip(struct kvip_engine *e, kvip_vip_fn *fn, void *ctx)
+{
+	struct kvip_vip *v;
+	bool more = true;
+
+	kvip_engine_lock_t0(e);
+	for (v = kvip_vip_first(&e->table); v && more; v = kvip_vip_next(v))
+		more = show_vip(&e->table, v, fn, ctx);
+	kvip_engine_unlock(e);
+}
+
+bool kvip_engine_show_vip(struct kvip_engine *e, const struct kvip_prefix *p, kvip_vip_fn *fn,
+			  void *ctx)
+{
+	struct kvip_vip *v;
+
+	kvip_engine_lock_t0(e);
+	v = kvip_vip_find(&e->table, p);
+	if (v)
+		show_vip(&e->table, v, fn, ctx);
+	kvip_engine_unlock(e);
+	return v != NULL;
+}
+
+/* One walk over owners for kvip_engine_each_claim(). */
+struct claim_walk {
+	struct kvip_table *t;
+	kvip_claim_fn *fn;
+	void *ctx;
+};
+
+static struct kvip_claim *find_claim(const struct kvip_owner *o, const struct kvip_addr *a)
+{
+	struct kvip_claim *claim;
+
+	SLIST_FOREACH(claim, &o->claims, of_owner)
+		if (kvip_addr_equal(&claim->vip->prefix.addr, a))
+			return claim;
+	return NULL;
+}
+
+/* An address that is no claim: in no range, or its cluster decides nothing yet. */
+static bool show_unclaimed(struct claim_walk *w, const struct kvip_cluster *c,
+			   const struct kvip_owner *o, const struct kvip_wanted *want)
+{
+	struct kvip_claim_view v = view_owner(c, o);
+	enum kvip_selected_by by = KVIP_BY_NONE;
+	struct kvip_select s = kvip_table_select(c);
+	int block = kvip_select_block(c->conf, o, (enum kvip_source)want->source, &by);
+
+	v.addr = &want->addr;
+	v.source = kvip_source_name((enum kvip_source)want->source);
+	v.advertise = block_name(c, block);
+	v.selected_by = by_name((uint8_t)by);
+	v.reason = kvip_select_address(&s, v.ns, v.addr);
+	if (v.reason == KVIP_REASON_NONE)
+		v.reason = KVIP_REASON_NOT_SYNCHRONISED;
+	return w->fn(w->ctx, &v);
+}
+
+static bool show_claim(struct claim_walk *w, const struct kvip_claim *claim)
+{
+	const struct kvip_claim *winner = kvip_vip_winner(w->t, claim->vip);
+	char text[WINNER_STRLEN];
+	struct kvip_claim_view v;
+
+	describe_winner(claim->vip, winner, text);
+	v = view_claim(claim, winner, text);
+	return w->fn(w->ctx, &v);
+}
+
+static bool says_any(const struct kvip_selector *s)
+{
+	return strcmp(kvip_selector_text(s), "any") == 0;
+}
+
+/* A Service without an address to speak of: why. Of those that are no load balancers only the ones that a
+ * block picks by their labels, else `any` would list every Service of the cluster. */
+static bool show_addressless(struct claim_walk *w, const struct kvip_cluster *c,
+			     const struct kvip_owner *o)
+{
+	struct kvip_claim_view v = view_owner(c, o);
+	const struct kvip_service *s = &o->e.obj->service;
+	enum kvip_selected_by by = KVIP_BY_NONE;
+	int block = kvip_select_block(c->conf, o, KVIP_SOURCE_LOADBALANCER, &by);
+
+	if (o->e.kind != KVIP_KIND_SERVICE)
+		return true;
+	if (!s->load_balancer && (block < 0 || says_any(c->conf->advs[block]->service_selector)))
+		return true;
+	v.advertise = block_name(c, block);
+	v.selected_by = by_name((uint8_t)by);
+	v.source = kvip_source_name(KVIP_SOURCE_LOADBALANCER);
+	if (!s->load_balancer)
+		v.reason = KVIP_REASON_NOT_LOAD_BALANCER;
+	else
+		v.reason = s->hostname_ingress ? KVIP_REASON_HOSTNAME_ONLY : KVIP_REASON_NO_ADDRESS;
+	return w->fn(w->ctx, &v);
+}
+
+static int wanted_cmp(const void *a, const void *b)
+{
+	const struct kvip_wanted *x = a, *y = b;
+	int c = kvip_addr_cmp(&x->addr, &y->addr);
+
+	return c ? c : (int)x->source - (int)y->source;
+}
+
+static bool show_owner(struct claim_walk *w, const struct kvip_cluster *c,
+		       const struct kvip_owner *o)
+{
+	struct kvip_wanted wanted[KVIP_MAX_WANTED];
+	size_t n = kvip_select_wanted(c->conf, o, wanted);
+	bool more = true;
+
+	if (!o->e.present)
+		return true;
+	if (n == 0)
+		return show_addressless(w, c, o);
+	qsort(wanted, n, sizeof(wanted[0]), wanted_cmp);
+	for (size_t i = 0; i < n && more; i++) {
+		const struct kvip_claim *claim = find_claim(o, &wanted[i].addr);
+
+		if (i && kvip_addr_equal(&wanted[i - 1].addr, &wanted[i].addr))
+			continue;
+		more = claim ? show_claim(w, claim) : show_unclaimed(w, c, o, &wanted[i]);
+	}
+	return more;
+}
+
+static bool show_owners(struct claim_walk *w, const struct kvip_cluster *c, enum kvip_kind kind)
+{
+	struct kvip_entry *e;
+
+	for (e = kvip_cache_first(c->cache, kind); e; e = kvip_cache_next(e))
+		if (!show_owner(w, c, (const struct kvip_owner *)e))
+			return false;
+	return true;
+}
+
+void kvip_engine_each_claim(struct kvip_engine *e, kvip_claim_fn *fn, void *ctx)
+{
+	struct claim_walk w = { .t = &e->table, .fn = fn, .ctx = ctx };
+	struct kvip_cluster *c;
+
+	kvip_engine_lock_t0(e);
+	TAILQ_FOREACH(c, &e->table.clusters, of_table) {
+		if (c->removed)
+			continue;
+		if (!show_owners(&w, c, KVIP_KIND_SERVICE) || !show_owners(&w, c, KVIP_KIND_GATEWAY))
+			break;
+	}
+	kvip_engine_unlock(e);
 }

@@ -17,6 +17,7 @@ from tests.lab.seedlab import lan
 
 from .faillab import VIP, Scene, TypedRoutes
 from .kubelab import KubeLab, new_api
+from .test_api_faults import Faulty
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -46,6 +47,9 @@ def pytest_runtest_makereport(item: pytest.Item):
     used = getattr(item, "funcargs", {}).get("lab")
     if report.failed and used is not None:
         report.sections.append(("lab", used.describe() + "\n" + used.logs()))
+    watched = getattr(item, "funcargs", {}).get("kube")
+    if report.failed and watched is not None:
+        report.sections.append(("kubewatch", watched.describe()))
 
 
 @pytest.fixture(scope="session")
@@ -145,3 +149,11 @@ def operator(lab: Lab) -> Iterator[TypedRoutes]:
     typed = TypedRoutes(lab.r1)
     yield typed
     typed.close()
+
+
+@pytest.fixture
+def faulty(lab: Lab, api: FakeApiProcess, kubewatch_binary: Path) -> Iterator[Faulty]:
+    """kubewatch of r1, not started; its routes stay for the next test, which finds them again."""
+    found = Faulty(lab, api, kubewatch_binary)
+    yield found
+    found.end()

@@ -11,12 +11,13 @@ import shutil
 import time
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Iterable
+from typing import Callable, Iterable
 
 from tests.kube import CRDS, RBAC, KubeApi, KubeError, endpoint, service_path, slice_path
 from tests.lab import KubewatchSetup, Lab, poll
 from tests.lab.seedlab import lan
 
+ROOT = Path(__file__).resolve().parents[2]
 API_PORT = 16443
 LABEL = {"mdhlabs-bgp": "enable"}
 KUBECONFIG = "/etc/frr/kubevip/lab.kubeconfig"
@@ -30,7 +31,7 @@ kubevip cluster lab advertise web service-selector mdhlabs-bgp=enable
 """
 HEAD = "hostname r1\nlog file /var/log/frr/kubewatch.log debugging\n"
 # Through every node, and through kube3 alone: tests take no node away but the first two.
-STEADY, STEADY6, PINNED = "192.168.77.1", "fd00:77::1", "192.168.77.2"
+STEADY, STEADY6, PINNED = BYSTANDERS = "192.168.77.1", "fd00:77::1", "192.168.77.2"
 LISTS = (
     "/api/v1/services",
     "/apis/discovery.k8s.io/v1/endpointslices",
@@ -197,20 +198,28 @@ class KubeLab:
         (claim,) = [c for c in claims if vip is None or c["address"] == vip]
         return claim
 
+    def shown_node(self, name: str) -> dict:
+        """What `show kubevip node` says of a node."""
+        (node,) = [node for node in self.show("node")["nodes"] if node["name"] == name]
+        return node
+
     def node_reason(self, name: str, block: str = "web") -> str:
         """Why an advertise block uses this node, or does not."""
-        (node,) = [node for node in self.show("node")["nodes"] if node["name"] == name]
-        return node["blocks"][block]["reason"]
+        return self.shown_node(name)["blocks"][block]["reason"]
 
-    def mark(self) -> int:
-        """How many objects' events kubewatch has seen: to know that it has seen one more."""
-        return sum(kind["events"] for kind in self.cluster()["kinds"].values())
+    def describe(self) -> str:
+        """What kubewatch says of everything, for failure reports."""
+        try:
+            looks = ("", "cluster", "vip", "service", "node")
+            return "\n".join(self.command(f"show kubevip {look}") for look in looks)
+        except (OSError, AssertionError) as error:
+            return f"kubewatch does not answer: {error}"
 
     # ---- what must be ------------------------------------------------------------------------
 
     def routed(self, vip: str, *nodes: str, within: float = 20) -> None:
         """Wait until the VIP goes through exactly these nodes (default: all), everywhere."""
-        self._own.add(host_prefix(vip))
+        self._touch(vip)
         family, prefix = family_of(vip), host_prefix(vip)
         hops = self.lab.node_hops(family, *nodes)
         poll(lambda: self._r1_hops(vip) == hops, within, f"r1's kernel has {prefix} via {hops}")
@@ -222,30 +231,52 @@ class KubeLab:
         assert sorted(shown["nextHops"]) == addresses
         assert self._r1_hops(vip) == hops and self._at_peer(vip)
 
-    def gone(self, vip: str, reason: str | None = None, within: float = 20) -> None:
-        """Wait until nobody has the VIP; `reason` is what kubewatch says of it, None: nothing."""
-        self._own.add(host_prefix(vip))
+    def hops_are(self, vip: str, *addresses: str, within: float = 20) -> None:
+        """Wait until r1's kernel has the VIP through these addresses."""
+        hops = [(address, "lan") for address in sorted(addresses)]
+        poll(lambda: self._r1_hops(vip) == hops, within, f"r1's kernel has {vip} via {hops}")
+        assert self._at_peer(vip)
+
+    def without_route(self, vip: str, within: float = 20) -> None:
+        """Wait until neither kernel has the VIP, whatever kubewatch says of it."""
+        self._touch(vip)
         prefix = host_prefix(vip)
         poll(lambda: self._r1_hops(vip) is None, within, f"r1's kernel is without {prefix}")
         poll(lambda: not self._at_peer(vip), within, f"r2's kernel is without {prefix}")
-        poll(lambda: self._dismissed(vip, reason), within, f"{prefix} is not routed: {reason}")
+
+    def gone(self, vip: str, reason: str | None = None, within: float = 20) -> None:
+        """Wait until nobody has the VIP; `reason` is what kubewatch says of it, None: nothing."""
+        self.without_route(vip, within)
+        poll(lambda: self._dismissed(vip, reason), within, f"{vip} is not routed: {reason}")
         assert self.kinds(vip)[-1:] in ([], ["withdraw"])
 
     def never_routed(self, vip: str) -> None:
         """Nobody has or had the VIP since the test began."""
-        self._own.add(host_prefix(vip))
+        self._touch(vip)
         assert self._r1_hops(vip) is None and not self._at_peer(vip)
         assert self.kinds(vip) == []
 
-    def refused(self, namespace: str, name: str, vip: str, reason: str) -> None:
-        """Wait until kubewatch says why it does not take this address, and nobody has a route."""
+    def refused(self, namespace: str, name: str, vip: str | None, reason: str) -> None:
+        """Wait until kubewatch says why it does not take this address (None: the Service has none)."""
         poll(
             lambda: self.claim(namespace, name, vip)["reason"] == reason,
             20,
             f"{namespace}/{name} {vip} is refused: {reason}",
         )
         self.fence()
-        self.never_routed(vip)
+        if vip:
+            self.never_routed(vip)
+
+    def meets_every_node(self, vip: str) -> None:
+        """60 connections of the client, each from its own port, are spread over all nodes."""
+        host = f"[{vip}]" if family_of(vip) == 6 else vip
+        answers = self.lab.client_get(f"http://{host}/", 60)
+        assert set(answers) == {node.name for node in self.lab.nodes}, answers
+        assert sum(answers.values()) == 60
+
+    def until(self, fn: Callable[[], object], what: str, within: float = 20) -> None:
+        """Wait for something that kubewatch shows."""
+        poll(fn, within, what)
 
     def fence(self) -> None:
         """Wait until what was written to the API so far has gone all the way to the peer.
@@ -265,9 +296,13 @@ class KubeLab:
 
     def begin_test(self) -> None:
         """From here on counts what the peer is told."""
-        self._own = {host_prefix("192.168.77.3")}
+        self._own = set()
         self.began = time.time()
         self.nodes_change = False
+
+    def touches(self, *vips: str) -> None:
+        """These are the test's own as well: for tests of what takes the bystanders away."""
+        self._own |= {host_prefix(vip) for vip in vips}
 
     def check_peace(self) -> None:
         """No VIP but the test's own was announced or withdrawn, however shortly.
@@ -282,6 +317,11 @@ class KubeLab:
         assert {t for t in told - calm if t[0] not in self._own} == set()
 
     # ---- inside ------------------------------------------------------------------------------
+
+    def _touch(self, vip: str) -> None:
+        """A VIP that a test asks for is the test's own, but for the bystanders."""
+        if vip not in BYSTANDERS:
+            self._own.add(host_prefix(vip))
 
     def _make_state_directory(self) -> None:
         """/var/lib/kubevip, as the packages make it; its contents go with Router.forget_state()."""

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * DOC: what `show` sees of nodes and clusters, and the summary. Thread: T0, which takes the engine's lock.
+ *
+ * VIPs per node are counted at the time of asking: once over the table by next-hop set, of which there are few,
+ * then over the sets' addresses.
+ */
+#include "vip/kvip_engine_priv.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct set_use {
+	const struct kvip_nhset *set;
+	size_t vips;
+};
+
+struct use_table {
+	struct set_use *v;
+	size_t n;
+};
+
+static int by_set(const void *a, const void *b)
+{
+	uintptr_t x = (uintptr_t)((const struct set_use *)a)->set;
+	uintptr_t y = (uintptr_t)((const struct set_use *)b)->set;
+
+	return x == y ? 0 : x < y ? -1 : 1;
+}
+
+/* How many VIPs use each set. Without memory: nobody uses any. */
+static struct use_table count_sets(struct kvip_table *t)
+{
+	struct use_table u = { .v = kvip_calloc(t->n_told, sizeof(*u.v)) };
+	struct kvip_vip *v;
+	size_t n = 0;
+
+	for (v = u.v ? kvip_vip_first(t) : NULL; v; v = kvip_vip_next(v))
+		if (v->in_force && v->told && u.n < t->n_told)
+			u.v[u.n++] = (struct set_use){ .set = v->nhs, .vips = 1 };
+	if (u.n == 0)
+		return u;
+	qsort(u.v, u.n, sizeof(*u.v), by_set);
+	for (size_t i = 1; i < u.n; i++) {
+		if (u.v[i].set == u.v[n].set)
+			u.v[n].vips++;
+		else
+			u.v[++n] = u.v[i];
+	}
+	u.n = n + 1;
+	return u;
+}
+
+static bool set_has_one_of(const struct kvip_nhset *s, const struct kvip_addr *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (kvip_nhset_has(s, &v[i]))
+			return true;
+	return false;
+}
+
+/* What is lent to a callback about one node. */
+struct node_walk {
+	struct use_table use;
+	const char *block[KVIP_MAX_ADVERTISE];
+	enum kvip_reason reason[KVIP_MAX_ADVERTISE];
+	struct kvip_addr addrs[2 * KVIP_MAX_ADDRS];
+};
+
+static size_t collect_addrs(const struct kvip_node *n, struct kvip_addr *out)
+{
+	size_t k = 0;
+
+	for (uint32_t i = 0; i < n->n_internal && i < KVIP_MAX_ADDRS; i++)
+		out[k++] = n->internal[i];
+	for (uint32_t i = 0; i < n->n_external && i < KVIP_MAX_ADDRS; i++)
+		out[k++] = n->external[i];
+	return k;
+}
+
+static size_t collect_blocks(const struct kvip_cluster *c, const char *name, struct node_walk *w)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; c->nodes && i < c->nodes->n_sets && n < KVIP_MAX_ADVERTISE; i++) {
+		const struct kvip_member *m = kvip_nodeset_find(c->nodes->sets[i], name);
+
+		if (!m)
+			continue;
+		w->block[n] = c->nodes->sets[i]->block;
+		w->reason[n] = (enum kvip_reason)m->reason;
+		n++;
+	}
+	return n;
+}
+
+static bool show_node(const struct kvip_cluster *c, const struct kvip_obj *obj, struct node_walk *w,
+		      kvip_node_fn *fn, void *ctx)
+{
+	struct kvip_node_view v = { .cluster = c->name,
+				    .name = obj->meta.name,
+				    .ready = obj->node.ready,
+				    .cordoned = obj->node.unschedulable,
+				    .addrs = w->addrs,
+				    .block = w->block,
+				    .reason = w->reason };
+
+	v.n_addrs = collect_addrs(&obj->node, w->addrs);
+	v.n_blocks = collect_blocks(c, v.name, w);
+	for (size_t i = 0; i < w->use.n; i++)
+		if (set_has_one_of(w->use.v[i].set, v.addrs, v.n_addrs))
+			v.vips += w->use.v[i].vips;
+	return fn(ctx, &v);
+}
+
+static bool show_nodes(const struct kvip_cluster *c, struct node_walk *w, kvip_node_fn *fn, void *ctx)
+{
+	struct kvip_entry *e;
+
+	for (e = kvip_cache_first(c->cache, KVIP_KIND_NODE); e; e = kvip_cache_next(e))
+		if (e->present && !show_node(c, e->obj, w, fn, ctx))
+			return false;
+	return true;
+}
+
+void kvip_engine_each_node(struct kvip_engine *e, kvip_node_fn *fn, void *ctx)
+{
+	struct node_walk *w = kvip_calloc(1, sizeof(*w));
+	struct kvip_cluster *c;
+
+	if (!w)
+		return;
+	kvip_engine_lock_t0(e);
+	w->use = count_sets(&e->table);
+	TAILQ_FOREACH(c, &e->table.clusters, of_table)
+		if (!c->removed && !show_nodes(c, w, fn, ctx))
+			break;
+	kvip_engine_unlock(e);
+	kvip_free(w->use.v);
+	kvip_free(w);
+}
+
+static enum kvip_cluster_state cluster_state(const struct kvip_engine_cluster *ec)
+{
+	if (ec->c.conf->shutdown)
+		return KVIP_CLUSTER_SHUTDOWN;
+	if (!ec->c.live)
+		return KVIP_CLUSTER_STARTING;
+	return ec->lost_ms != KVIP_NEVER ? KVIP_CLUSTER_STALE : KVIP_CLUSTER_LIVE;
+}
+
+/* The oldest of the mandatory kinds' last proofs of life; without HTTP the last call of the feed. */
+static kvip_msec last_proof(const struct kvip_engine_cluster *ec)
+{
+	kvip_msec oldest = KVIP_NEVER;
+
+	if (!ec->status)
+		return ec->fed_ms;
+	for (int k = 0; k < KVIP_KIND_MAX; k++)
+		if (kvip_kinds[k].mandatory)
+			oldest = kvip_earlier(oldest, ec->status->kind[k].last_proof_ms);
+	return oldest;
+}
+
+static size_t count_held(const struct kvip_cluster *c)
+{
+	return c->guard.active ? c->n_pending : 0;
+}
+
+static struct kvip_cluster_view view_cluster(const struct kvip_engine_cluster *ec)
+{
+	const struct kvip_cluster *c = &ec->c;
+	struct kvip_cluster_view v = { .name = c->name,
+				       .state = cluster_state(ec),
+				       .identity_changed = c->identity_changed,
+				       .synced_ms = ec->synced_ms,
+				       .last_proof_ms = last_proof(ec),
+				       .vips = c->n_in_force,
+				       .held = count_held(c),
+				       .guard_active = c->guard.active,
+				       .guard_since_ms = c->guard.active ? c->guard.since_ms : 0,
+				       .withdrawals = c->withdrawals,
+				       .announcements = c->announcements,
+				       .client = ec->status };
+
+	v.guard_reason = c->guard.active ? KVIP_REASON_GUARD_HOLDS : KVIP_REASON_NONE;
+	v.services = kvip_cache_count(c->cache, KVIP_KIND_SERVICE);
+	v.nodes = kvip_cache_count(c->cache, KVIP_KIND_NODE);
+	for (int k = 0; k < KVIP_KIND_MAX; k++)
+		v.objects += kvip_cache_count(c->cache, (enum kvip_kind)k);
+	return v;
+}
+
+void kvip_engine_each_cluster(struct kvip_engine *e, kvip_cluster_fn *fn, void *ctx)
+{
+	struct kvip_cluster *c;
+
+	kvip_engine_lock_t0(e);
+	TAILQ_FOREACH(c, &e->table.clusters, of_table) {
+		struct kvip_cluster_view v;
+
+		if (c->removed)
+			continue;
+		v = view_cluster(kvip_engine_of(c));
+		if (!fn(ctx, &v))
+			break;
+	}
+	kvip_engine_unlock(e);
+}
+
+void kvip_engine_get_summary(struct kvip_engine *e, struct kvip_engine_summary *out)
+{
+	struct kvip_table *t = &e->table;
+	struct kvip_cluster *c;
+
+	*out = (struct kvip_engine_summary){ 0 };
+	kvip_engine_lock_t0(e);
+	TAILQ_FOREACH(c, &t->clusters, of_table) {
+		out->clusters += !c->removed;
+		out->vips_held += count_held(c);
+	}
+	out->vips_routed = t->n_told;
+	out->vips_restored = t->n_as_restored;
+	out->conflicts = t->n_conflicts;
+	out->table_digest = t->digest;
+	out->conf_generation = t->conf ? t->conf->generation : 0;
+	out->backlog = kvip_table_backlog(t);
+	kvip_engine_unlock(e);
+	out->nhsets = kvip_nhsets_count(e->deps.nhsets);
+}
+
+bool kvip_engine_cluster_seen(struct kvip_engine *e, const char *cluster, char *identity, size_t size,
+			      kvip_wall *confirmed_s)
+{
+	struct kvip_engine_cluster *ec;
+	struct kvip_cluster *c;
+	bool known = false;
+
+	kvip_engine_lock_t0(e);
+	c = kvip_table_cluster(&e->table, cluster);
+	ec = c ? kvip_engine_of(c) : NULL;
+	if (ec && c->live && ec->confirmed_s) {
+		snprintf(identity, size, "%s", c->identity);
+		*confirmed_s = ec->confirmed_s;
+		known = true;
+	}
+	kvip_engine_unlock(e);
+	return known;
+}

@@ -1,0 +1,57 @@
+"""Printing figures, and the little statistics that they need."""
+
+from __future__ import annotations
+
+import json
+import os
+from statistics import median
+from typing import Sequence
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """By nearest rank: a value that was measured."""
+    ordered = sorted(values)
+    return ordered[max(0, -(-len(ordered) * percent // 100).__int__() - 1)]
+
+
+def figure(
+    name: str,
+    unit: str,
+    value: float | None,
+    *,
+    reference: float | None = None,
+    ratio: float | None = None,
+    target: float | None = None,
+) -> None:
+    """Print one line. The target is the ratio's if there is one, else the value's, and a ceiling."""
+    judged = value if ratio is None else ratio
+    text = {
+        "figure": name,
+        "unit": unit,
+        "value": _short(value),
+        "reference": _short(reference),
+        "ratio": _short(ratio),
+        "target": target,
+        "ok": None if judged is None or target is None else judged <= target,
+        "load": round(os.getloadavg()[0], 2),
+    }
+    print(json.dumps(text), flush=True)
+
+
+def compared(
+    name: str, unit: str, values: Sequence[float], references: Sequence[float], target: float
+) -> None:
+    """Print the medians of runs made in turn, and the median of the runs' ratios."""
+    ratios = [value / reference for value, reference in zip(values, references)]
+    figure(
+        name,
+        unit,
+        median(values),
+        reference=median(references),
+        ratio=median(ratios),
+        target=target,
+    )
+
+
+def _short(number: float | None) -> float | None:
+    return None if number is None else round(number, 3)

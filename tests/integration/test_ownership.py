@@ -1,0 +1,505 @@
+"""Ours is what our record says; whatever else is in the routing table is somebody else's (rules R1).
+
+Static routes of the operator with a VIP's prefix come and go before and after ours, with the
+default distance, with ours, with our tag; the state file is lost, damaged, cannot be written; two
+kubewatch run on one router.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from typing import Iterator
+
+import pytest
+
+from tests.lab import WaitError, poll
+
+from .faillab import UPSTREAM, VIP, Scene, TypedRoutes, prefix_of
+
+OWN = f"ip route {VIP} {UPSTREAM}"
+HIS_HOPS = [(UPSTREAM, "uplink")]
+OTHER = prefix_of(129)
+# Like ours in tag, in prefix, in distance, and still his.
+TAGGED = {
+    "10.30.0.0/16": "ip route 10.30.0.0/16 192.168.99.1 tag 77",
+    "192.168.77.200/32": f"ip route 192.168.77.200/32 {UPSTREAM} tag 77",
+    "192.168.77.0/25": f"ip route 192.168.77.0/25 {UPSTREAM} 15 tag 77",
+}
+LOOKALIKE = "192.168.77.201/32"
+
+
+def static_routes(scene: Scene, prefix: str = VIP) -> list[tuple[int, int]]:
+    """(distance, tag) of zebra's static routes for a prefix."""
+    entries = scene.r1.zebra_routes().get(prefix, [])
+    return sorted((entry["distance"], entry.get("tag", 0)) for entry in entries)
+
+
+# ---- the same prefix ---------------------------------------------------------------------------
+
+
+def test_his_first(scene: Scene, operator: TypedRoutes) -> None:
+    operator.add(OWN)
+    scene.wait_hops(HIS_HOPS)
+    scene.start()
+    scene.add(VIP, wait=False)
+    scene.wait_state("shadowed")
+    assert static_routes(scene) == [(1, 0), (15, 77)]
+    assert scene.route()["nexthops"] == HIS_HOPS
+    operator.remove(OWN)
+    scene.wait_up(VIP)
+    scene.wait_state("installed")
+
+
+def test_ours_first(watched: Scene, operator: TypedRoutes) -> None:
+    operator.add(OWN)
+    watched.wait_hops(HIS_HOPS)
+    watched.wait_state("shadowed")
+    operator.remove(OWN)
+    watched.wait_up(VIP)
+    watched.wait_state("installed")
+
+
+@pytest.mark.parametrize("distance", [1, 14, 16, 200])
+def test_ours_comes_and_goes_beside_his(
+    scene: Scene, operator: TypedRoutes, distance: int
+) -> None:
+    """At every other distance both are there, and the lower one wins."""
+    operator.add(f"{OWN} {distance}")
+    scene.wait_hops(HIS_HOPS)
+    scene.start()
+    for _ in range(2):
+        scene.add(VIP, wait=False)
+        poll(lambda: len(static_routes(scene)) == 2, 10, "both are in zebra")
+        scene.wait_hops(HIS_HOPS if distance < 15 else scene.hops())
+        scene.remove(VIP)
+        poll(lambda: static_routes(scene) == [(distance, 0)], 10, "his alone")
+        scene.wait_hops(HIS_HOPS)
+
+
+def test_next_hops_change_under_his_route(watched: Scene, operator: TypedRoutes) -> None:
+    """What is sent while it is shadowed is what is there when he goes."""
+    operator.add(OWN)
+    watched.wait_state("shadowed")
+    watched.api.put(*watched.lab.node_objects()[:2])
+    watched.api.delete("nodes", "kube3")
+    poll(lambda: len(watched.vip()["nextHops"]) == 2, 10, "the node has left the VIP")
+    assert watched.wait_state("shadowed") and watched.route()["nexthops"] == HIS_HOPS
+    operator.remove(OWN)
+    watched.wait_up(VIP, hops=watched.hops("kube1", "kube2"))
+
+
+def test_staticd_restarts_while_shadowed(watched: Scene, operator: TypedRoutes) -> None:
+    """Its sweep takes ours too, and no notification speaks of ours: it was not selected."""
+    operator.add(OWN)
+    watched.wait_state("shadowed")
+    watched.r1.restore_static_routes()  # his VIP route is not in frr.conf: it goes with staticd
+    watched.wait_up(VIP)
+    watched.wait_state("installed")
+
+
+def test_staticd_restarts_while_shadowed_and_his_comes_back(
+    watched: Scene, operator: TypedRoutes
+) -> None:
+    operator.add(OWN)
+    watched.wait_state("shadowed")
+    watched.r1.kill("staticd", signal.SIGKILL)
+    watched.r1.start("staticd")
+    watched.r1.config([OWN])
+    watched.wait_hops(HIS_HOPS)
+    watched.wait_state("shadowed")
+    operator.remove(OWN)
+    watched.wait_up(VIP)
+
+
+def test_same_distance_his_first(scene: Scene, operator: TypedRoutes) -> None:
+    """One route would replace the other: we stay away and say why."""
+    operator.add(f"{OWN} 15")
+    scene.wait_hops(HIS_HOPS)
+    scene.start()
+    scene.add(VIP, wait=False)
+    assert scene.wait_state("refused")["reason"] == "operator-route-same-distance"
+    scene.add(OTHER)
+    assert static_routes(scene) == [(15, 0)]
+    scene.remove(VIP)
+    scene.remove(OTHER)
+    scene.wait_gone(OTHER)
+    assert static_routes(scene) == [(15, 0)]
+    scene.add(VIP, wait=False)
+    scene.wait_state("refused")
+    operator.remove(f"{OWN} 15")
+    scene.wait_up(VIP)
+
+
+def test_same_distance_ours_first(watched: Scene, operator: TypedRoutes) -> None:
+    """zebra gives him our place. From then on it is his: neither re-sent nor deleted."""
+    operator.add(f"{OWN} 15")
+    watched.wait_hops(HIS_HOPS)
+    assert watched.wait_state("refused")["reason"] == "operator-route-same-distance"
+    watched.lab.set_cable("r1", False)  # next hops change: everything that is ours is sent again
+    poll(lambda: not carrier(watched), 5, "the LAN is down")
+    watched.lab.set_cable("r1", True)
+    watched.add(OTHER)
+    assert static_routes(watched) == [(15, 0)]
+    watched.restart()
+    watched.wait_state("refused")
+    watched.remove(VIP)
+    watched.remove(OTHER)
+    watched.wait_gone(OTHER)
+    assert static_routes(watched) == [(15, 0)]
+
+
+def carrier(scene: Scene) -> bool:
+    """Whether zebra thinks that r1's LAN is up."""
+    return "Interface lan is up, line protocol is up" in scene.r1.vty("zebra", "show interface lan")
+
+
+def test_same_distance_ours_first_and_his_goes(watched: Scene, operator: TypedRoutes) -> None:
+    operator.add(f"{OWN} 15")
+    watched.wait_state("refused")
+    operator.remove(f"{OWN} 15")
+    watched.wait_up(VIP)
+    watched.wait_state("installed")
+
+
+# ---- other routes that look like ours ------------------------------------------------------------
+
+
+@pytest.fixture
+def tagged(scene: Scene, operator: TypedRoutes) -> Iterator[None]:
+    """Static routes of the operator with our tag; at the end of the test they are as they were."""
+    operator.add(*TAGGED.values())
+    poll(lambda: TAGGED.keys() <= scene.r1.kernel_routes(4).keys(), 10, "his routes are there")
+    with scene.r1.monitor() as monitor:
+        yield
+        scene.send_operators_witness()
+    touched = {prefix: monitor.about(prefix) for prefix in TAGGED}
+    assert touched == dict.fromkeys(TAGGED, [])
+
+
+def test_his_tagged_routes_through_our_whole_life(scene: Scene, tagged: None) -> None:
+    scene.start()
+    scene.add(VIP)
+    scene.restart()
+    assert scene.show()["routes"]["suspects"] == 0
+    scene.order("kubevip flush")
+    scene.wait_gone(VIP)
+    scene.order("clear kubevip flush")
+    scene.wait_up(VIP)
+    scene.order("clear kubevip orphans")
+    scene.remove(VIP)
+    scene.wait_gone(VIP)
+    scene.add(VIP)
+    scene.kill(signal.SIGTERM)
+    flush_outside(scene)
+    scene.wait_gone(VIP)
+
+
+def flush_outside(scene: Scene) -> str:
+    """kubewatch --flush, as a package's removal runs it."""
+    command = ["/usr/lib/frr/kubewatch", "-f", "/etc/frr/kubewatch.conf", "--flush"]
+    return scene.r1.space.run(command, timeout=30)
+
+
+def test_flush_lasts(watched: Scene) -> None:
+    watched.order("kubevip flush")
+    watched.wait_gone(VIP)
+    assert watched.vip()["state"] == "flushed" and watched.vip()["reason"] == "flushed"
+    assert "flushed" in watched.trouble()
+    watched.add(OTHER, wait=False)
+    watched.wait_state("flushed", OTHER)
+    watched.send_operators_witness()
+    assert watched.route(VIP) is None and watched.route(OTHER) is None
+    watched.restart()
+    watched.wait_up(VIP, OTHER)
+
+
+def test_flush_outside(watched: Scene) -> None:
+    watched.add(OTHER)
+    watched.kill(signal.SIGTERM)
+    flush_outside(watched)
+    watched.wait_gone(VIP, OTHER)
+    watched.start()
+    watched.wait_up(VIP, OTHER)
+
+
+def test_flush_outside_takes_nothing_from_one_that_runs(watched: Scene) -> None:
+    with watched.unharmed(VIP):
+        process = watched.r1.space.popen(
+            ["/usr/lib/frr/kubewatch", "-i", "/run/frr/flush.pid", "--flush"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            process.wait(timeout=3)
+        except subprocess.TimeoutExpired:
+            process.terminate()
+            process.wait()
+        watched.restart()
+
+
+# ---- the record is lost -------------------------------------------------------------------------
+
+
+def test_lookalike_is_suspect_and_left(scene: Scene, operator: TypedRoutes) -> None:
+    """His route has our distance, our tag and a VIP's length. Only he may say that it can go."""
+    line = f"ip route {LOOKALIKE} {UPSTREAM} 15 tag 77"
+    operator.add(line)
+    poll(lambda: scene.route(LOOKALIKE), 10, "his route is there")
+    scene.start()
+    scene.add(VIP)
+    poll(lambda: scene.show()["routes"]["suspects"] == 1, 10, "it is shown")
+    assert "suspects" in scene.trouble()
+    scene.order("kubevip flush")
+    scene.wait_gone(VIP)
+    scene.order("clear kubevip flush")
+    scene.wait_up(VIP)
+    assert scene.route(LOOKALIKE)["nexthops"] == HIS_HOPS
+    scene.order("clear kubevip orphans")
+    poll(lambda: scene.route(LOOKALIKE) is None, 10, "gone, as ordered")
+    assert scene.route(VIP)
+
+
+def test_state_lost_while_it_was_gone(watched: Scene) -> None:
+    """What the API says again is ours again, without a gap; the rest waits for an order."""
+    watched.add(OTHER)
+    with watched.unharmed(VIP):
+        watched.kill()
+        watched.state_file.unlink()
+        watched.remove(OTHER)
+        watched.start()
+        watched.wait_state("installed")
+        assert watched.show()["routes"]["suspects"] == 1
+    assert watched.route(OTHER), "left alone"
+    watched.order("clear kubevip orphans")
+    watched.wait_gone(OTHER)
+    with watched.unharmed(VIP):
+        watched.restart()
+    watched.remove(VIP)
+    watched.order("clear kubevip withdraw-guard")
+    watched.wait_gone(VIP)
+
+
+def test_state_lost_and_the_api_down(watched: Scene) -> None:
+    watched.kill()
+    watched.state_file.unlink()
+    watched.api.refuse()
+    watched.api.close_connections()
+    with watched.unharmed(VIP, until=watched.send_operators_witness):
+        watched.start(synchronised=False)
+        poll(lambda: watched.show()["routes"]["suspects"] == 1, 10, "suspect, and left")
+    with watched.unharmed(VIP):
+        watched.api.accept()
+    poll(lambda: watched.show()["routes"]["suspects"] == 0, 10, "ours again")
+
+
+def damage(text: bytes) -> bytes:
+    """One bit of the first route's line is wrong."""
+    at = text.index(b"192.168.77.")
+    return text[:at] + b"182" + text[at + 3 :]
+
+
+DAMAGES = {
+    "bit": damage,
+    "cut-head": lambda text: text[7:],
+    "garbage": lambda text: b"\0" * len(text),
+    "empty": lambda text: b"",
+}
+
+
+@pytest.mark.parametrize("how", sorted(DAMAGES))
+def test_damaged_state_is_refused(watched: Scene, how: str) -> None:
+    """Ownership that is half right deletes the wrong routes."""
+    watched.kill()
+    damaged = DAMAGES[how](watched.state_file.read_bytes())
+    watched.state_file.write_bytes(damaged)
+    watched.api.refuse()
+    watched.api.close_connections()
+    with watched.unharmed(VIP, until=watched.send_operators_witness):
+        watched.start(synchronised=False)
+        poll(lambda: watched.show()["routes"]["suspects"] == 1, 10, "suspect, and left")
+    assert watched.state_directory.joinpath("kubewatch.state.damaged").read_bytes() == damaged
+    assert "state-file" in watched.trouble()
+    text = next(t["text"] for t in watched.show()["trouble"] if t["kind"] == "state-file")
+    assert "kubewatch.state.damaged" in text
+    assert "kubewatch.state.damaged" in watched.r1.log_tail("kubewatch", 200)
+    with watched.unharmed(VIP):
+        watched.api.accept()
+    with watched.unharmed(VIP):
+        watched.restart()
+    assert "state-file" not in watched.trouble(), "the new file is sound"
+
+
+def test_crash_in_the_middle_of_a_line(watched: Scene) -> None:
+    """A last line without its end is what a crash leaves: the rest is believed."""
+    watched.kill()
+    with watched.state_file.open("ab") as file:
+        file.write(b"+ 192.168.77.9/32 0 0 15 77")
+    with watched.unharmed(VIP):
+        watched.start()
+    assert "state-file" not in watched.trouble()
+    with watched.unharmed(VIP):
+        watched.restart()
+
+
+def test_state_cannot_be_opened(scene: Scene) -> None:
+    """Said on the first page; VIPs are routed all the same."""
+    scene.state_file.mkdir()
+    try:
+        scene.start()
+        scene.add(VIP)
+        assert "state-file" in scene.trouble()
+        with scene.unharmed(VIP):
+            scene.restart()
+        assert scene.wait_state("installed")
+    finally:
+        scene.kill()
+        scene.state_file.rmdir()
+
+
+def test_missing_state_directory(scene: Scene) -> None:
+    """Run in place, without a package: what is ours is kept in the run directory."""
+    scene.state_directory.rmdir()
+    scene.start()
+    scene.add(VIP)
+    scene.api.refuse()
+    scene.api.close_connections()
+    with scene.unharmed(VIP, until=scene.send_operators_witness):
+        scene.restart(synchronised=False)
+        assert scene.wait_state("installed")["restored"] is True
+    scene.api.accept()
+
+
+@pytest.fixture
+def full_disk(scene: Scene) -> Iterator[Scene]:
+    """The state directory is a file system of its own, and so small that it can be filled."""
+    options = "size=64k,mode=0777"
+    scene.r1.space.run(["mount", "-t", "tmpfs", "-o", options, "none", "/var/lib/kubevip"])
+    yield scene
+    scene.kill()
+    scene.r1.space.run(["umount", "/var/lib/kubevip"])
+
+
+def fill(scene: Scene) -> None:
+    """Until nothing more can be written."""
+    scene.r1.space.run(["sh", "-c", "cat /dev/zero >/var/lib/kubevip/filler || true"])
+
+
+def test_disk_full(full_disk: Scene) -> None:
+    """A route that cannot be recorded is not sent; what is there goes on, and is withdrawn."""
+    scene = full_disk
+    scene.start()
+    scene.add(VIP, OTHER)
+    fill(scene)
+    more = tuple(prefix_of(number) for number in range(1, 81))
+    scene.add(*more, wait=False)
+    poll(lambda: "state-file" in scene.trouble(), 10, "said on the first page")
+    missing = [prefix for prefix in more if not scene.route(prefix)]
+    assert missing, "the file system was not full after all"
+    assert all(scene.vip(prefix)["state"] == "waiting" for prefix in missing)
+    scene.remove(OTHER)
+    scene.wait_gone(OTHER)
+    scene.wait_up(VIP)
+    scene.r1.space.run(["rm", "/var/lib/kubevip/filler"])
+    scene.wait_up(*more)
+    assert scene.trouble() == set()
+    with scene.unharmed(VIP, *more[:5]):
+        scene.restart()
+    assert scene.route(OTHER) is None
+
+
+# ---- two of them --------------------------------------------------------------------------------
+
+
+class Second:
+    """Another kubewatch on r1. Its vty is `kubewatch`; the first one's is moved to `first`."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        run = scene.r1.run_dir
+        (run / "kubewatch.vty").rename(run / "first.vty")
+        command = ["/usr/lib/frr/kubewatch", "-f", "/etc/frr/kubewatch.conf"]
+        command += ["-i", "/run/frr/second.pid", "--log", "file:/var/log/frr/second.log"]
+        self.process = scene.r1.space.popen(command)
+        poll(lambda: scene.show(daemon="kubewatch"), 10, "the second one answers")
+
+    def close(self) -> None:
+        """End it, and whatever is left of it."""
+        self.process.terminate()
+        self.process.wait(timeout=10)
+        if pid := self._scene.r1.pid("second"):
+            raise WaitError(f"pid {pid} is left")
+
+
+@pytest.fixture
+def second(watched: Scene) -> Iterator[Second]:
+    """The second kubewatch, which came later."""
+    second = Second(watched)
+    yield second
+    second.close()
+
+
+def test_second_stands_by(watched: Scene, second: Second) -> None:
+    first_pid = watched.r1.inner_pid("kubewatch")
+    watched.wait_synchronised()
+    page = watched.show()
+    assert page["standby"] == f"kubewatch (pid {first_pid})"
+    assert page["active"] is False and page["routes"]["announcements"] == 0
+    assert "standby" in watched.trouble()
+    poll(lambda: watched.vip()["state"] == "standby", 10, "decided, not sent")
+    assert watched.vip()["reason"] == "standby"
+    assert watched.show(daemon="first")["standby"] is None
+    watched.add(OTHER)
+    watched.remove(OTHER)
+    watched.wait_gone(OTHER)
+    poll(lambda: not watched.vip(OTHER).get("routed"), 10, "the second one has seen it go")
+    page = watched.show()
+    assert (page["routes"]["announcements"], page["routes"]["withdrawals"]) == (0, 0)
+
+
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGKILL], ids=["term", "kill"])
+def test_second_takes_over(watched: Scene, second: Second, sig: int) -> None:
+    """With everything the first one has done since the second was started."""
+    late = tuple(prefix_of(number) for number in range(1, 31))
+    watched.add(OTHER, *late)
+    watched.remove(late[0])
+    watched.wait_gone(late[0])
+    watched.wait_synchronised()
+    with watched.unharmed(VIP, OTHER, *late[1:]):
+        watched.kill(sig)
+        poll(lambda: watched.show()["active"], 10, "the second one injects")
+        watched.wait_state("installed")
+    assert watched.show()["standby"] is None and watched.trouble() == set()
+    watched.remove(OTHER)
+    watched.wait_gone(OTHER)
+
+
+def test_record_is_whole_after_a_takeover(watched: Scene, second: Second) -> None:
+    """Two processes have written it: what the next one reads must be true."""
+    late = tuple(prefix_of(number) for number in range(1, 31))
+    watched.add(*late)
+    watched.remove(*late[:10])
+    watched.wait_gone(*late[:10])
+    watched.kill()
+    poll(lambda: watched.show()["active"], 10, "the second one injects")
+    watched.add(OTHER)
+    second.close()
+    watched.api.refuse()
+    watched.api.close_connections()
+    with watched.unharmed(VIP, OTHER, *late[10:], until=watched.send_operators_witness):
+        watched.start(synchronised=False)
+        watched.wait_state("installed")
+        poll(lambda: watched.show()["vips"]["restored"] == 22, 10, "all of them and no other")
+    assert "state-file" not in watched.trouble()
+    watched.api.accept()
+    watched.wait_synchronised()
+
+
+def test_lock_is_not_left_behind(watched: Scene) -> None:
+    """The kernel lets go of it with the process: no file must be removed by hand."""
+    watched.kill()
+    began = time.time()
+    watched.start()
+    assert watched.show()["active"] and watched.show()["standby"] is None
+    assert watched.lab.peerlog.kinds(VIP, began) in ([], ["announce"])

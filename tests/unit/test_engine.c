@@ -1,0 +1,653 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * DOC: the engine as a whole, fed by hand: synchronisation, relists, the guard, restored routes,
+ * configuration changes, orders. Rules R3, R4.
+ */
+#include "base/kvip_mem.h"
+#include "engine_helper.h"
+
+#include <errno.h>
+
+#define V  "192.168.77.128"
+#define V2 "192.168.77.129"
+
+/* @n Services s1.. with addresses 192.168.77.1.., in front of n1. */
+static void services(struct eh *h, const char *cluster, int n)
+{
+	char name[16], ip[32];
+
+	for (int i = 1; i <= n; i++) {
+		snprintf(name, sizeof(name), "s%d", i);
+		snprintf(ip, sizeof(ip), "192.168.77.%d", i);
+		eh_service(h, cluster, name, ip, "", "");
+		eh_slice(h, cluster, name, "n1:r");
+	}
+}
+
+static void del_services(struct eh *h, const char *cluster, int from, int to)
+{
+	char name[16];
+
+	for (int i = from; i <= to; i++) {
+		snprintf(name, sizeof(name), "s%d", i);
+		eh_del(h, cluster, KVIP_KIND_SERVICE, "prod", name);
+	}
+}
+
+static struct eh *running(const char *conf, int n)
+{
+	struct eh *h = eh_new();
+
+	eh_conf(h, conf);
+	eh_three_nodes(h, "lab");
+	services(h, "lab", n);
+	eh_synced(h, "lab");
+	ck_assert_uint_eq(h->n, n);
+	return h;
+}
+
+static bool copy_cluster(void *ctx, const struct kvip_cluster_view *v)
+{
+	*(struct kvip_cluster_view *)ctx = *v;
+	return false;
+}
+
+static struct kvip_cluster_view cluster(struct eh *h)
+{
+	struct kvip_cluster_view v = { 0 };
+
+	kvip_engine_each_cluster(h->engine, copy_cluster, &v);
+	return v;
+}
+
+START_TEST(test_one_service)
+{
+	struct eh *h = eh_new();
+
+	eh_conf(h, EH_CONF);
+	eh_three_nodes(h, "lab");
+	eh_service(h, "lab", "web", V, "", "");
+	eh_slice(h, "lab", "web", "n1:r");
+	eh_step(h);
+	ck_assert_str_eq(eh_route(h, V), ""); /* nothing before every kind has listed */
+	ck_assert_int_eq(cluster(h).state, KVIP_CLUSTER_STARTING);
+	ck_assert_str_eq(eh_reason(h, "lab", "web"), "not-synchronised");
+	eh_synced(h, "lab");
+	ck_assert_str_eq(eh_route(h, V), EH_ALL);
+	ck_assert_uint_eq(eh_get(h, V)->tag, 77);
+	ck_assert_uint_eq(eh_get(h, V)->distance, 15);
+	ck_assert_str_eq(eh_get(h, V)->cluster, "lab");
+	ck_assert_int_eq(cluster(h).state, KVIP_CLUSTER_LIVE);
+	ck_assert_uint_eq(cluster(h).objects, 5);
+	eh_del(h, "lab", KVIP_KIND_SERVICE, "prod", "web");
+	eh_step(h);
+	ck_assert_str_eq(eh_route(h, V), "");
+	ck_assert_uint_eq(h->announced, 1);
+	ck_assert_uint_eq(h->withdrawn, 1);
+	eh_free(h);
+}
+END_TEST
+
+START_TEST(test_optional_kind_delays_two_seconds)
+{
+	struct eh *h = eh_new();
+	void *ctx;
+	const struct kvip_feed *f;
+
+	eh_conf(h, EH_CONF);
+	eh_three_nodes(h, "lab");
+	services(h, "lab", 1);
+	eh_end(h, "lab", KVIP_KIND_SERVICE);
+	eh_end(h, "lab", KVIP_KIND_SLICE);
+	eh_pass(h, 10000);
+	ck_assert_uint_eq(h->n, 0); /* a mandatory kind may take its time */
+	eh_end(h, "lab", KVIP_KIND_NODE);
+	eh_step(h);
+	ck_assert_uint_eq(h->n, 0);
+	ck_assert_int_le(h->next, h->now + 2000);
+	eh_pass(h, 1999);
+	ck_assert_uint_eq(h->n, 0);
+	eh_pass(h, 1);
+	ck_assert_uint_eq(h->n, 1);
+	eh_free(h);
+
+	h = eh_new();
+	eh_conf(h, EH_CONF);
+	eh_three_nodes(h, "lab");
+	services(h, "lab", 1);
+	f = eh_feed(h, "lab", &ctx);
+	f->absent(ctx, KVIP_KIND_GATEWAY);
+	eh_end(h, "lab", KVIP_KIND_SERVICE);
+	eh_end(h, "lab", KVIP_KIND_SLICE);
+	eh_end(h, "lab", KVIP_KIND_NODE);
+	eh_step(h);
+	ck_assert_uint_eq(h->n, 1);
+	eh_free(h);
+}
+END_TEST
+
+START_TEST(test_relist)
+{
+	struct eh *h = running(EH_CONF, 20);
+	void *ctx;
+	const struct kvip_feed *f = eh_feed(h, "lab", &ctx);
+	size_t announced = h->announced;
+
+	eh_begin(h, "lab", KVIP_KIND_SERVICE); /* the same again: no event */
+	services(h, "lab", 20);
+	eh_end(h, "lab", KVIP_KIND_SERVICE);
+	eh_step(h);
+	ck_assert_uint_eq(h->announced, announced);
+	eh_begin(h, "lab", KVIP_KIND_SERVICE); /* broken off: nothing is swept */
+	services(h, "lab", 3);
+	eh_step(h);
+	f->refresh_abort(ctx, KVIP_KIND_SERVICE);
+	eh_step(h);
+	ck_assert_uint_eq(h->n, 20);
+	eh_begin(h, "lab", KVIP_KIND_SERVICE); /* complete: five less */
+	services(h, "lab", 15);
+	eh_step(h);
+	ck_assert_uint_eq(h->n, 20);
+	eh_end(h, "lab", KVIP_KIND_SERVICE);
+	eh_step(h);
+	ck_assert_uint_eq(h->n, 15);
+	ck_assert_uint_eq(h->announced, announced);
+	eh_free(h);
+}
+END_TEST
+
+START_TEST(test_new_uid)
+{
+	struct eh *h = running(EH_CONF, 2);
+	void *ctx;
+	const struct kvip_feed *f = eh_feed(h, "lab", &ctx);
+
+	f->del(ctx, KVIP_KIND_SERVICE, "prod", "s1", "uid-of-an-older-one");
+	eh_step(h);
+	ck_assert_uint_eq(h->n, 2);
+	f->del(ctx, KVIP_KIND_SERVICE, "prod", "s1", "uid-lab-s1");
+	eh_step(h);
+	ck_assert_uint_eq(h->n, 1);
+	eh_free(h);
+}
+END_TEST
+
+/* A relist of any mandatory kind that would leave none holds all. */
+START_TEST(test_empty_relist)
+{
+	enum kvip_kind kind = (enum kvip_kind)_i;
+	struct eh *h = running(EH_CONF, 3);
+
+	eh_begin(h, "lab", kind);
+	eh_end(h, "lab", kind);
+	eh_step(h);
+	ck_assert_uint_eq(h->n, 3);
+	ck_assert(cluster(h).guard_active);
+	ck_assert_uint_eq(cluster(h).held, 3);
+	ck_assert_uint_eq(eh_summary(h).vips_held, 3);
+	eh_pass(h, 3600000);
+	ck_assert_uint_eq(h->n, 3);
+	eh_begin(h, "lab", kind); /* the table comes back */
+	services(h, "lab", 3);
+	eh_three_nodes(h, "lab");
+	eh_end(h, "lab", kind);
+	eh_step(h);
+	ck_assert(!cluster(h).guard_active);
+	ck_assert_uint_eq(h->withdrawn, 0);
+	eh_begin(h, "lab", kind);
+	eh_end(h, "lab", kind);
+	eh_step(h);
+	ck_assert_uint_eq(h->n, 3);
+	ck_assert_int_eq(kvip_engine_accept_withdrawals(h->engine, "nobody"), -ENOENT);
+	ck_assert_int_eq(kvip_engine_accept_withdrawals(h->engine, "lab"), 0);
+	eh_step(h);
+	ck_assert_uint_eq(h->n, 0);
+	ck_assert(!cluster(h).guard_active);
+	ck_assert_uint_eq(cluster(h).withdrawals, 3);
+	eh_free(h);
+}
+END_TEST
+
+START_TEST(test_mass_withdrawal)
+{
+	struct eh *h = running(EH_CONF, 40);
+
+	del_services(h, "lab", 1, 30);
+	eh_step(h);
+	ck_assert_uint_eq(h->n, 40); /* the whole batch, not what is left at the half */
+	ck_assert(cluster(h).guard_active);
+	eh_service(h, "lab", "new", V, "", ""); /* additions pass */
+	eh_slice(h, "lab", "new", "n1:r");
+	eh_step(h);
+	ck_assert_uint_eq(h->n, 41);
+	eh_node(h, "lab", "n2", EH_N2, "False", "", ""); /* shrinking sets pass */
+	eh_step(h);
+	ck_assert_str_eq(eh_route(h, V), EH_N1 " " EH_N3);
+	ck_assert_str_eq(eh_route(h, "192.168.77.40"), EH_N1 " " EH_N3);
+	del_services(h, "lab", 31, 31); /* further ones wait */
+	eh_step(h);
+	ck_assert_uint_eq(h->n, 41);
+	kvip_engine_accept_withdrawals(h->engine, NULL);
+	eh_step(h);
+	ck_assert_uint_eq(h->n, 10);
+	eh_free(h);
+}
+END_TEST
+
+START_TEST(test_guard_release_after)
+{
+	struct eh *h = running(EH_CONF "cluster lab withdraw-guard 30 min 2 release-after 60\n", 10);
+
+	del_services(h, "lab", 1, 4);
+	eh_step(h);
+	ck_assert_uint_eq(h->n, 10);
+	ck_assert_int_le(h->next, h->now + 60000);
+	eh_pass(h, 59000);
+	ck_assert_uint_eq(h->n, 10);
+	eh_pass(h, 1000);
+	ck_assert_uint_eq(h->n, 6);
+	eh_free(h);
+}
+END_TEST
+
+START_TEST(test_guard_and_another_owner)
+{
+	struct eh *h = running(EH_CONF "cluster z vip-range 192.168.77.0/24\n"
+				       "cluster z advertise web service-selector any\n",
+			       20);
+
+	eh_node(h, "z", "z1", "192.168.99.99", "True", "", "");
+	eh_service(h, "z", "web", "192.168.77.1", "", "");
+	eh_slice(h, "z", "web", "z1:r");
+	eh_synced(h, "z");
+	ck_assert_str_eq(eh_route(h, "192.168.77.1"), EH_ALL);
+	del_services(h, "lab", 1, 20);
+	eh_step(h);
+	ck_assert_str_eq(eh_route(h, "192.168.77.1"), "192.168.99.99"); /* no withdrawal: passes */
+	ck_assert_uint_eq(h->n, 20);
+	ck_assert_uint_eq(h->withdrawn, 0);
+	ck_assert_uint_eq(cluster(h).held, 19);
+	eh_free(h);
+}
+END_TEST
+
+/* The operator's causes pass, but not what the guard held for other reasons. */
+START_TEST(test_configuration_passes_guard)
+{
+	struct eh *h = running(EH_CONF "cluster lab vip-range 192.168.78.0/24\n", 40);
+
+	eh_conf(h, "cluster lab vip-range 192.168.77.0/28\ncluster lab advertise web service-selector any\n");
+	ck_assert_uint_eq(h->n, 15);
+	ck_assert_uint_eq(h->withdrawn_by_operator, 25);
+	ck_assert(!cluster(h).guard_active);
+	eh_conf(h, EH_CONF);
+	ck_assert_uint_eq(h->n, 40);
+	del_services(h, "lab", 1, 30);
+	eh_step(h);
+	ck_assert_uint_eq(h->n, 40);
+	eh_conf(h, EH_CONF "cluster lab maximum-vips 5000\n"); /* has nothing to do with it */
+	ck_assert_uint_eq(h->n, 40);
+	ck_assert(cluster(h).guard_active);
+	eh_conf(h, "cluster lab vip-range 192.168.77.16/28\n" /* has */
+		   "cluster lab vip-range 192.168.77.32/28\n"
+		   "cluster lab advertise web service-selector any\n");
+	ck_assert_uint_eq(h->n, 25);
+	eh_conf(h, EH_CONF "cluster lab shutdown\n");
+	ck_assert_uint_eq(h->n, 0);
+	ck_assert_int_eq(cluster(h).state, KVIP_CLUSTER_SHUTDOWN);
+	eh_conf(h, EH_CONF);
+	ck_assert_uint_eq(h->n, 10); /* it went on watching */
+	eh_free(h);
+}
+END_TEST
+
+START_TEST(test_cluster_removed)
+{
+	struct eh *h = running(EH_CONF, 20);
+	void *ctx;
+
+	del_services(h, "lab", 1, 15);
+	eh_step(h);
+	ck_assert_uint_eq(h->n, 20); /* held */
+	eh_conf(h, "cluster other vip-range 10.0.0.0/8\n");
+	ck_assert_uint_eq(h->n, 0);
+	ck_assert_uint_eq(h->withdrawn_by_operator, 20);
+	ck_assert_ptr_null(kvip_engine_feed(h->engine, "lab", &ctx));
+	ck_assert_uint_eq(eh_summary(h).clusters, 1);
+	eh_conf(h, EH_CONF); /* anew, from nothing */
+	eh_three_nodes(h, "lab");
+	services(h, "lab", 20);
+	eh_synced(h, "lab");
+	ck_assert_uint_eq(h->n, 20);
+	eh_free(h);
+}
+END_TEST
+
+START_TEST(test_identity_changed)
+{
+	struct eh *h = running(EH_CONF, 3);
+	char identity[64];
+	kvip_wall when;
+
+	eh_identity(h, "lab", "one");
+	eh_step(h);
+	ck_assert(kvip_engine_cluster_seen(h->engine, "lab", identity, sizeof(identity), &when));
+	ck_assert_str_eq(identity, "one");
+	ck_assert_int_eq(when, h->wall);
+	eh_identity(h, "lab", "two");
+	del_services(h, "lab", 1, 1);
+	eh_pass(h, 1000);
+	ck_assert(cluster(h).identity_changed);
+	ck_assert_uint_eq(h->n, 3);
+	ck_assert(kvip_engine_cluster_seen(h->engine, "lab", identity, sizeof(identity), &when));
+	ck_assert_str_eq(identity, "one");
+	ck_assert_int_eq(when, h->wall - 1);
+	kvip_engine_accept_withdrawals(h->engine, "lab");
+	eh_step(h);
+	ck_assert(!cluster(h).identity_changed);
+	ck_assert_uint_eq(h->n, 2);
+	ck_assert(kvip_engine_cluster_seen(h->engine, "lab", identity, sizeof(identity), &when));
+	ck_assert_str_eq(identity, "two");
+	eh_identity(h, "lab", "one");
+	eh_identity(h, "lab", "two"); /* back again before anything was decided */
+	del_services(h, "lab", 2, 2);
+	eh_step(h);
+	ck_assert_uint_eq(h->n, 1);
+	eh_free(h);
+}
+END_TEST
+
+static struct kvip_restored restored(struct eh *h, const char *vip, const char *nh, const char *cl,
+				     kvip_wall age, bool in_zebra)
+{
+	struct kvip_restored r = { .identity = "one",
+				   .confirmed_s = h->wall - age,
+				   .in_zebra = in_zebra };
+	struct kvip_addr a;
+
+	ck_assert_int_eq(kvip_prefix_parse(vip, &r.route.id.prefix), 0);
+	ck_assert_int_eq(kvip_addr_parse(nh, &a), 0);
+	r.route.id.distance = 15;
+	r.route.tag = 77;
+	r.route.nhs = kvip_nhset_get(h->nhsets, &a, 1);
+	snprintf(r.route.cluster, sizeof(r.route.cluster), "%s", cl);
+	return r;
+}
+
+static void restore(struct eh *h, struct kvip_restored *v, size_t n)
+{
+	ck_assert_int_eq(kvip_engine_restore(h->engine, v, n), 0);
+	for (size_t i = 0; i < n; i++)
+		kvip_nhset_unref(v[i].route.nhs);
+}
+
+START_TEST(test_restored)
+{
+	struct eh *h = eh_new();
+	struct kvip_restored v[] = {
+		restored(h, "192.168.77.1", EH_N1, "lab", 60, false),
+		restored(h, "192.168.77.2", EH_N2, "lab", 60, false),
+		restored(h, "192.168.77.3", EH_N3, "lab", 7200, false), /* too old */
+		restored(h, "192.168.77.4", EH_N3, "lab", 7200, true),	/* but still in zebra */
+		restored(h, "10.0.0.1", EH_N1, "lab", 60, true),	/* out of range today */
+		restored(h, "192.168.77.6", EH_N1, "gone", 60, true),	/* no such cluster */
+	};
+
+	restore(h, v, 6);
+	eh_step(h);
+	ck_assert_uint_eq(h->n, 0); /* no configuration is not an empty configuration */
+	eh_conf(h, EH_CONF);
+	ck_assert_uint_eq(h->n, 3);
+	ck_assert(eh_get(h, "192.168.77.1")->restored);
+	ck_assert_str_eq(eh_route(h, "192.168.77.1"), EH_N1);
+	ck_assert_str_eq(eh_route(h, "192.168.77.4"), EH_N3);
+	ck_assert_uint_eq(eh_summary(h).vips_restored, 3);
+	eh_pass(h, 7200000);
+	ck_assert_uint_eq(h->n, 3); /* held for ever */
+	ck_assert_uint_eq(h->withdrawn, 0);
+	eh_three_nodes(h, "lab");
+	eh_service(h, "lab", "s1", "192.168.77.1", "", "");
+	eh_slice(h, "lab", "s1", "n1:r");
+	eh_step(h);
+	ck_assert_str_eq(eh_route(h, "192.168.77.1"), EH_N1); /* not synchronised yet */
+	eh_synced(h, "lab");
+	ck_assert_str_eq(eh_route(h, "192.168.77.1"), EH_ALL);
+	ck_assert(!eh_get(h, "192.168.77.1")->restored);
+	/* 2, 3, 4 and 10.0.0.1 are no longer wanted; the orphan stays */
+	ck_assert_uint_eq(h->n, 1);
+	ck_assert_uint_eq(h->withdrawn, 4);
+	ck_assert_uint_eq(eh_summary(h).vips_restored, 0);
+	kvip_engine_clear_orphans(h->engine);
+	eh_step(h);
+	ck_assert_uint_eq(h->withdrawn, 5);
+	ck_assert_uint_eq(h->withdrawn_by_operator, 2); /* the orphan and what today's ranges refuse */
+	eh_free(h);
+}
+END_TEST
+
+START_TEST(test_restored_and_empty_cluster)
+{
+	struct eh *h = eh_new();
+	struct kvip_restored v[] = { restored(h, "192.168.77.1", EH_N1, "lab", 60, false) };
+
+	restore(h, v, 1);
+	eh_conf(h, EH_CONF);
+	eh_synced(h, "lab"); /* etcd emptied while we were down: the first list meets the guard, too */
+	ck_assert_uint_eq(h->n, 1);
+	ck_assert(cluster(h).guard_active);
+	eh_conf(h, EH_CONF "cluster lab maximum-vips 5\n");
+	ck_assert_uint_eq(h->n, 1);
+	kvip_engine_accept_withdrawals(h->engine, "lab");
+	eh_step(h);
+	ck_assert_uint_eq(h->n, 0);
+	eh_free(h);
+}
+END_TEST
+
+START_TEST(test_restored_other_identity)
+{
+	struct eh *h = eh_new();
+	struct kvip_restored v[] = { restored(h, "192.168.77.1", EH_N1, "lab", 60, false),
+				     restored(h, "192.168.77.2", EH_N1, "lab", 60, false) };
+
+	restore(h, v, 2);
+	eh_conf(h, EH_CONF);
+	ck_assert_uint_eq(h->n, 2);
+	eh_identity(h, "lab", "two"); /* another cluster answers */
+	eh_three_nodes(h, "lab");
+	services(h, "lab", 1);
+	eh_synced(h, "lab");
+	ck_assert(cluster(h).identity_changed);
+	ck_assert_uint_eq(h->n, 2);
+	ck_assert_str_eq(eh_route(h, "192.168.77.1"), EH_ALL);
+	kvip_engine_accept_withdrawals(h->engine, "lab");
+	eh_step(h);
+	ck_assert_uint_eq(h->n, 1);
+	eh_free(h);
+}
+END_TEST
+
+START_TEST(test_restored_waits_through_configuration)
+{
+	struct eh *h = eh_new();
+	struct kvip_restored v[] = { restored(h, "192.168.77.1", EH_N1, "lab", 60, true),
+				     restored(h, "192.168.77.2", EH_N1, "b", 60, true) };
+
+	restore(h, v, 2);
+	eh_conf(h, "reserved-prefix 10.0.0.0/8\n");
+	ck_assert_uint_eq(h->n, 0);
+	eh_conf(h, "cluster lab maximum-vips 5\n");
+	ck_assert_uint_eq(h->n, 0); /* its range comes later */
+	eh_conf(h, EH_CONF);
+	ck_assert_uint_eq(h->n, 1);
+	eh_conf(h, "cluster lab maximum-vips 5\n"); /* not synchronised once: nothing is removed */
+	ck_assert_uint_eq(h->n, 1);
+	ck_assert_uint_eq(h->withdrawn, 0);
+	eh_conf(h, EH_CONF "cluster b vip-range 192.168.77.0/24\n");
+	ck_assert_uint_eq(h->n, 2);
+	eh_conf(h, EH_CONF); /* `no kubevip cluster b` while we run */
+	ck_assert_uint_eq(h->n, 1);
+	ck_assert_uint_eq(h->withdrawn_by_operator, 1);
+	eh_conf(h, EH_CONF "cluster lab shutdown\n");
+	ck_assert_uint_eq(h->n, 0);
+	eh_free(h);
+}
+END_TEST
+
+START_TEST(test_restored_and_preference)
+{
+	struct eh *h = eh_new();
+	struct kvip_restored v[] = { restored(h, "192.168.77.1", EH_N1, "lab", 60, true) };
+	const char *conf = EH_CONF "cluster b vip-range 192.168.77.0/24\n"
+				   "cluster b advertise web service-selector any\n"
+				   "cluster lab preference 200\n";
+
+	restore(h, v, 1);
+	eh_conf(h, conf);
+	eh_node(h, "b", "b1", "192.168.99.99", "True", "", "");
+	services(h, "b", 1);
+	eh_synced(h, "b");
+	ck_assert_str_eq(eh_route(h, "192.168.77.1"), EH_N1); /* the preferred one's, as it was */
+	eh_synced(h, "lab"); /* it no longer has it */
+	ck_assert_str_eq(eh_route(h, "192.168.77.1"), "192.168.99.99");
+	ck_assert_uint_eq(h->withdrawn, 0);
+	eh_free(h);
+}
+END_TEST
+
+START_TEST(test_facts_not_known)
+{
+	struct eh *h = eh_new();
+	struct kvip_facts *f = kvip_facts_new();
+
+	f->known = false;
+	eh_publish(h, f);
+	eh_conf(h, EH_CONF);
+	eh_three_nodes(h, "lab");
+	services(h, "lab", 2);
+	eh_synced(h, "lab");
+	ck_assert_uint_eq(h->n, 0); /* own addresses might be among them */
+	eh_publish(h, eh_facts("192.168.77.1", ""));
+	ck_assert_uint_eq(h->n, 1);
+	ck_assert_str_eq(eh_reason(h, "lab", "s1"), "own-address");
+	f = kvip_facts_new();
+	f->known = false;
+	eh_publish(h, f); /* zebra is gone: what was known stays */
+	ck_assert_uint_eq(h->n, 1);
+	services(h, "lab", 3);
+	eh_step(h);
+	ck_assert_uint_eq(h->n, 2);
+	eh_free(h);
+}
+END_TEST
+
+START_TEST(test_republish)
+{
+	struct eh *h = running(EH_CONF, 200);
+
+	h->n = 0;
+	eh_step(h);
+	ck_assert_uint_eq(h->n, 0);
+	kvip_engine_republish(h->engine);
+	eh_step(h);
+	ck_assert_uint_eq(h->n, 200);
+	eh_free(h);
+}
+END_TEST
+
+struct seen_vip {
+	struct kvip_vip_view v;
+	char first_claim[64];
+	size_t calls;
+};
+
+static bool copy_vip(void *ctx, const struct kvip_vip_view *v)
+{
+	struct seen_vip *s = ctx;
+
+	s->v = *v;
+	s->calls++;
+	if (v->n_claims)
+		snprintf(s->first_claim, sizeof(s->first_claim), "%s", v->claims[0].name);
+	return true;
+}
+
+START_TEST(test_views)
+{
+	struct eh *h = running(EH_CONF "cluster lab advertise none service-selector x=y\n", 1);
+	struct seen_vip s = { 0 };
+	struct kvip_prefix p;
+
+	eh_service(h, "lab", "a-new", "192.168.77.1", "'creationTimestamp':'2026-06-01T00:00:00Z'", "");
+	eh_step(h);
+	kvip_engine_each_vip(h->engine, copy_vip, &s);
+	ck_assert_uint_eq(s.calls, 1);
+	ck_assert(s.v.routed);
+	ck_assert_uint_eq(s.v.n_claims, 2);
+	ck_assert_str_eq(s.first_claim, "s1");
+	ck_assert_int_eq(s.v.reason, KVIP_REASON_SELECTED);
+	ck_assert_str_eq(eh_reason(h, "lab", "a-new"), "no-endpoints");
+	ck_assert_int_eq(kvip_prefix_parse("192.168.77.1", &p), 0);
+	ck_assert(kvip_engine_show_vip(h->engine, &p, copy_vip, &s));
+	ck_assert_int_eq(kvip_prefix_parse("192.168.77.2", &p), 0);
+	ck_assert(!kvip_engine_show_vip(h->engine, &p, copy_vip, &s));
+	eh_service(h, "lab", "outside", "10.1.1.1", "", "");
+	eh_step(h);
+	ck_assert_str_eq(eh_reason(h, "lab", "outside"), "out-of-range");
+	ck_assert_str_eq(eh_claim(h, "lab", "outside", NULL).advertise, "web");
+	eh_free(h);
+}
+END_TEST
+
+static bool count_node_vips(void *ctx, const struct kvip_node_view *v)
+{
+	size_t *n = ctx;
+
+	n[v->name[1] - '1'] = v->vips;
+	return true;
+}
+
+START_TEST(test_vips_per_node)
+{
+	struct eh *h = running(EH_CONF, 3);
+	size_t n[3] = { 0 };
+
+	eh_service(h, "lab", "local", V, "", "'externalTrafficPolicy':'Local'");
+	eh_slice(h, "lab", "local", "n2:r");
+	eh_step(h);
+	kvip_engine_each_node(h->engine, count_node_vips, n);
+	ck_assert_uint_eq(n[0], 3);
+	ck_assert_uint_eq(n[1], 4);
+	ck_assert_uint_eq(n[2], 3);
+	eh_free(h);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("engine");
+	TCase *tc = tcase_create("engine");
+
+	tcase_add_test(tc, test_one_service);
+	tcase_add_test(tc, test_optional_kind_delays_two_seconds);
+	tcase_add_test(tc, test_relist);
+	tcase_add_test(tc, test_new_uid);
+	tcase_add_loop_test(tc, test_empty_relist, KVIP_KIND_SERVICE, KVIP_KIND_NODE + 1);
+	tcase_add_test(tc, test_mass_withdrawal);
+	tcase_add_test(tc, test_guard_release_after);
+	tcase_add_test(tc, test_guard_and_another_owner);
+	tcase_add_test(tc, test_configuration_passes_guard);
+	tcase_add_test(tc, test_cluster_removed);
+	tcase_add_test(tc, test_identity_changed);
+	tcase_add_test(tc, test_restored);
+	tcase_add_test(tc, test_restored_and_empty_cluster);
+	tcase_add_test(tc, test_restored_other_identity);
+	tcase_add_test(tc, test_restored_waits_through_configuration);
+	tcase_add_test(tc, test_restored_and_preference);
+	tcase_add_test(tc, test_facts_not_known);
+	tcase_add_test(tc, test_republish);
+	tcase_add_test(tc, test_views);
+	tcase_add_test(tc, test_vips_per_node);
+	suite_add_tcase(suite, tc);
+	return eh_run(suite);
+}

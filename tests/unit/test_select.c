@@ -1,0 +1,608 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * DOC: selection: which Services, which addresses, through which nodes, and the reason for every no.
+ *
+ * Rows of features.md: F1 to F9, F12 to F14; rules R2, R3.
+ */
+#include "engine_helper.h"
+
+#define V  "192.168.77.128"
+#define V6 "2001:db8:77::1"
+
+/* One Service "web", one slice, three nodes: what the first lines of configuration make of it. */
+static const struct {
+	const char *conf;	  /* added to EH_CONF without its advertise line */
+	const char *meta, *spec;  /* of the Service */
+	const char *eps;	  /* NULL: no slice */
+	const char *route;	  /* expected next hops */
+	const char *reason;
+	const char *warning;
+} cases[] = {
+	/* label selectors */
+	{ "advertise web service-selector any", "", "", "n1:r", EH_ALL, "selected", "none" },
+	{ "advertise web namespace prod", "", "", "n1:r", "", "not-selected", "none" },
+	{ "maximum-vips 5", "", "", "n1:r", "", "no-advertise-block", "none" },
+	{ "advertise web service-selector bgp=enable", "'labels':{'bgp':'enable'}", "", "n1:r", EH_ALL,
+	  "selected", "none" },
+	{ "advertise web service-selector bgp=enable", "'labels':{'bgp':'no'}", "", "n1:r", "",
+	  "not-selected", "none" },
+	{ "advertise web service-selector io.kubernetes.service.name=web", "", "", "n1:r", EH_ALL,
+	  "selected", "none" },
+	{ "advertise web service-selector io.kubernetes.service.namespace=dev", "", "", "n1:r", "",
+	  "not-selected", "none" },
+	/* namespaces and classes: lines of one kind are ORed, kinds ANDed */
+	{ "advertise web service-selector any\ncluster lab advertise web namespace dev\n"
+	  "cluster lab advertise web namespace prod",
+	  "", "", "n1:r", EH_ALL, "selected", "none" },
+	{ "advertise web service-selector any\ncluster lab advertise web namespace dev", "", "", "n1:r", "",
+	  "not-selected", "none" },
+	{ "advertise web service-selector any\ncluster lab advertise web loadbalancer-class a/b", "",
+	  "'loadBalancerClass':'a/b'", "n1:r", EH_ALL, "selected", "none" },
+	{ "advertise web service-selector any\ncluster lab advertise web loadbalancer-class a/b", "", "",
+	  "n1:r", "", "not-selected", "none" },
+	/* endpoints: Cluster */
+	{ "advertise web service-selector any", "", "", NULL, "", "no-endpoints", "none" },
+	{ "advertise web service-selector any", "", "", "n1:", "", "no-endpoints", "none" },
+	{ "advertise web service-selector any", "", "", "n1:st", EH_ALL, "selected", "none" },
+	{ "advertise web service-selector any", "", "", "n1:s", "", "no-endpoints", "none" },
+	{ "advertise web service-selector any\ncluster lab advertise web endpoint-rule ready", "", "",
+	  "n1:st", "", "no-endpoints", "none" },
+	{ "advertise web service-selector any\ncluster lab advertise web endpoint-rule ready-or-serving",
+	  "", "", "n1:s", EH_ALL, "selected", "none" },
+	{ "advertise web service-selector any\ncluster lab advertise web allow-no-endpoints", "", "", NULL,
+	  EH_ALL, "selected", "none" },
+	{ "advertise web service-selector any", "", "", "-:r", EH_ALL, "selected", "none" },
+	/* endpoints: Local */
+	{ "advertise web service-selector any", "", "'externalTrafficPolicy':'Local'", "n1:r n3:r",
+	  EH_N1 " " EH_N3, "selected", "none" },
+	{ "advertise web service-selector any", "", "'externalTrafficPolicy':'Local'", "n1:r n1:r n2:st",
+	  EH_N1, "selected", "none" },
+	{ "advertise web service-selector any", "", "'externalTrafficPolicy':'Local'", "n1:st n2:st",
+	  EH_N1 " " EH_N2, "selected", "none" },
+	{ "advertise web service-selector any\ncluster lab advertise web endpoint-rule ready-or-serving",
+	  "", "'externalTrafficPolicy':'Local'", "n1:r n2:st", EH_N1 " " EH_N2, "selected", "none" },
+	{ "advertise web service-selector any", "", "'externalTrafficPolicy':'Local'", "n9:r", "",
+	  "no-local-node", "none" },
+	{ "advertise web service-selector any", "", "'externalTrafficPolicy':'Local'", "-:r", "",
+	  "endpoint-without-node", "none" },
+	{ "advertise web service-selector any", "", "'externalTrafficPolicy':'Local'", "-:r n2:r", EH_N2,
+	  "selected", "none" },
+	{ "advertise web service-selector any", "", "'externalTrafficPolicy':'Local'", NULL, "",
+	  "no-endpoints", "none" },
+	{ "advertise web service-selector any\ncluster lab advertise web allow-no-endpoints", "",
+	  "'externalTrafficPolicy':'Local'", NULL, "", "no-endpoints", "none" },
+	/* the marker counts only on a Service without selector, and only that address */
+	{ "advertise web service-selector any", "", "'externalTrafficPolicy':'Local','selector':null",
+	  "-:rm", EH_ALL, "selected", "none" },
+	{ "advertise web service-selector any", "", "'externalTrafficPolicy':'Local'", "-:rm", "",
+	  "endpoint-without-node", "none" },
+	{ "advertise web service-selector any", "", "'externalTrafficPolicy':'Local','selector':null",
+	  "-:r", "", "endpoint-without-node", "none" },
+	{ "advertise web service-selector any", "", "'selector':null", "-:rm", EH_ALL, "selected", "none" },
+	/* node selectors */
+	{ "advertise web service-selector any\ncluster lab advertise web node-selector edge", "", "",
+	  "n1:r", "", "no-eligible-node", "none" },
+	{ "advertise web service-selector any\ncluster lab advertise web node-selector !edge", "", "",
+	  "n1:r", EH_ALL, "selected", "none" },
+	{ "advertise web service-selector any\ncluster lab advertise web next-hop external-ip", "", "",
+	  "n1:r", "", "node-has-no-ipv4", "none" },
+	{ "advertise web service-selector any\ncluster lab advertise web next-hop external-ip", "",
+	  "'externalTrafficPolicy':'Local'", "n1:r", "", "node-has-no-ipv4", "none" },
+	{ "advertise web service-selector any\n"
+	  "cluster lab advertise web next-hop subnet 192.168.99.12/31",
+	  "", "", "n1:r", EH_N2 " " EH_N3, "selected", "none" },
+	/* the rest of the cluster's lines */
+	{ "advertise web service-selector any\ncluster lab shutdown", "", "", "n1:r", "",
+	  "cluster-shutdown", "none" },
+	{ "advertise web service-selector any\nreserved-prefix 192.168.77.128/25", "", "", "n1:r", "",
+	  "reserved-prefix", "none" },
+	/* the first block in natural order that matches decides */
+	{ "advertise web10 service-selector any\ncluster lab advertise web2 service-selector any\n"
+	  "cluster lab advertise web2 next-hop subnet 192.168.99.13/32",
+	  "", "", "n1:r", EH_N3, "selected", "none" },
+};
+
+START_TEST(test_case)
+{
+	struct eh *h = eh_new();
+	char conf[EH_TEXT];
+
+	snprintf(conf, sizeof(conf),
+		 "cluster lab server https://192.168.99.9:6443\n"
+		 "cluster lab vip-range 192.168.77.0/24\ncluster lab %s",
+		 cases[_i].conf);
+	eh_conf(h, conf);
+	eh_three_nodes(h, "lab");
+	eh_service(h, "lab", "web", V, cases[_i].meta, cases[_i].spec);
+	if (cases[_i].eps)
+		eh_slice(h, "lab", "web", cases[_i].eps);
+	eh_synced(h, "lab");
+	ck_assert_str_eq(eh_route(h, V), cases[_i].route);
+	ck_assert_str_eq(eh_reason(h, "lab", "web"), cases[_i].reason);
+	ck_assert_str_eq(eh_warning(h, "lab", "web"), cases[_i].warning);
+	eh_free(h);
+}
+END_TEST
+
+/* Who may claim what: one Service with address @vip under these ranges. */
+static const struct {
+	const char *ranges, *vip, *reason;
+} ranges[] = {
+	{ "192.168.77.0/24", V, "selected" },
+	{ "192.168.78.0/24", V, "out-of-range" },
+	{ "192.168.77.128/32", V, "selected" },
+	{ "192.168.77.0/24 namespace prod", V, "selected" },
+	{ "192.168.77.0/24 namespace dev", V, "range-of-other-namespace" },
+	{ "192.168.77.0/24\ncluster lab vip-range 192.168.77.128/25 namespace dev", V,
+	  "range-of-other-namespace" },
+	{ "192.168.77.0/24 namespace dev\ncluster lab vip-range 192.168.77.128/25", V, "selected" },
+	{ "192.168.77.0/24 namespace dev\ncluster lab vip-range 192.168.0.0/16", V,
+	  "range-of-other-namespace" },
+	{ "0.0.0.0/0", "192.168.99.12", "node-address" },
+	{ "0.0.0.0/0", "192.168.99.9", "api-server-address" },
+	{ "0.0.0.0/0", "127.0.0.1", "not-a-unicast-address" },
+	{ "0.0.0.0/0", "224.0.0.5", "not-a-unicast-address" },
+	{ "0.0.0.0/0", "169.254.1.1", "not-a-unicast-address" },
+	{ "0.0.0.0/0", "10.9.9.1", "own-address" },
+	{ "0.0.0.0/0", "10.9.9.7", "connected-prefix" },
+	{ "10.9.9.0/24", "10.9.9.7", "connected-prefix" },
+	{ "10.9.9.0/24 allow-connected", "10.9.9.7", "selected" },
+	{ "10.9.9.0/24 allow-connected", "10.9.9.1", "own-address" },
+};
+
+START_TEST(test_range)
+{
+	struct eh *h = eh_new();
+	char conf[EH_TEXT];
+
+	snprintf(conf, sizeof(conf),
+		 "cluster lab server https://192.168.99.9:6443\ncluster lab vip-range %s\n"
+		 "cluster lab advertise web service-selector any\n",
+		 ranges[_i].ranges);
+	if (strstr(conf, "0.0.0.0/0")) /* the grammar may refuse it: two halves */
+		snprintf(conf, sizeof(conf),
+			 "cluster lab server https://192.168.99.9:6443\n"
+			 "cluster lab vip-range 8.0.0.0/5\ncluster lab vip-range 192.0.0.0/3\n"
+			 "cluster lab vip-range 160.0.0.0/3\ncluster lab advertise web service-selector any\n");
+	eh_publish(h, eh_facts("10.9.9.1", "10.9.9.0/24"));
+	eh_conf(h, conf);
+	eh_three_nodes(h, "lab");
+	eh_service(h, "lab", "web", ranges[_i].vip, "", "");
+	eh_slice(h, "lab", "web", "n1:r");
+	eh_synced(h, "lab");
+	ck_assert_str_eq(eh_reason(h, "lab", "web"), ranges[_i].reason);
+	ck_assert_str_eq(eh_route(h, ranges[_i].vip),
+			 strcmp(ranges[_i].reason, "selected") == 0 ? EH_ALL : "");
+	eh_free(h);
+}
+END_TEST
+
+/* What one of the nodes (n1) may be, and whether it is a next hop. */
+static const struct {
+	const char *ready, *meta, *spec, *conf;
+	bool used;
+	enum kvip_reason reason;
+} nodes[] = {
+	{ "True", "", "", "", true, KVIP_REASON_SELECTED },
+	{ "False", "", "", "", false, KVIP_REASON_NODE_NOT_READY },
+	{ "Unknown", "", "", "", false, KVIP_REASON_NODE_UNKNOWN },
+	{ "True", "'labels':{'node.kubernetes.io/exclude-from-external-load-balancers':''}", "", "", false,
+	  KVIP_REASON_NODE_EXCLUDED },
+	{ "True", "'labels':{'node.kubernetes.io/exclude-from-external-load-balancers':'false'}", "",
+	  "ignore-exclude-label", true, KVIP_REASON_SELECTED },
+	{ "True", "", "'unschedulable':true", "", true, KVIP_REASON_SELECTED },
+	{ "True", "", "'unschedulable':true", "honour-cordon", false, KVIP_REASON_NODE_CORDONED },
+	{ "True", "",
+	  "'taints':[{'key':'ToBeDeletedByClusterAutoscaler','effect':'NoSchedule','value':'1'}]", "",
+	  false, KVIP_REASON_NODE_REMOVED },
+	{ "True", "'deletionTimestamp':'2026-01-01T00:00:00Z'", "", "", false, KVIP_REASON_NODE_REMOVED },
+	{ "True", "'labels':{'edge':'no'}", "", "node-selector !edge", false,
+	  KVIP_REASON_NODE_NOT_SELECTED },
+	{ "True", "'labels':{'edge':'no'}", "",
+	  "node-selector !edge\ncluster lab advertise web node-selector edge=no", true,
+	  KVIP_REASON_SELECTED },
+};
+
+static bool note_node(void *ctx, const struct kvip_node_view *v)
+{
+	if (strcmp(v->name, "n1") != 0)
+		return true;
+	ck_assert_uint_eq(v->n_blocks, 1);
+	ck_assert_str_eq(v->block[0], "web");
+	*(enum kvip_reason *)ctx = v->reason[0];
+	return false;
+}
+
+START_TEST(test_node)
+{
+	enum kvip_reason reason = KVIP_REASON_NONE;
+	struct eh *h = eh_new();
+	char conf[EH_TEXT];
+
+	snprintf(conf, sizeof(conf), "%s%s%s", EH_CONF,
+		 nodes[_i].conf[0] ? "cluster lab advertise web " : "", nodes[_i].conf);
+	eh_conf(h, conf);
+	eh_three_nodes(h, "lab");
+	eh_node(h, "lab", "n1", EH_N1, nodes[_i].ready, nodes[_i].meta, nodes[_i].spec);
+	eh_service(h, "lab", "web", V, "", "");
+	eh_slice(h, "lab", "web", "n1:r");
+	eh_synced(h, "lab");
+	ck_assert_str_eq(eh_route(h, V), nodes[_i].used ? EH_ALL : EH_N2 " " EH_N3);
+	kvip_engine_each_node(h->engine, note_node, &reason);
+	ck_assert_str_eq(kvip_reason_info(reason)->word, kvip_reason_info(nodes[_i].reason)->word);
+	eh_free(h);
+}
+END_TEST
+
+START_TEST(test_ready_never_empties)
+{
+	struct eh *h = eh_new();
+
+	eh_conf(h, EH_CONF);
+	eh_three_nodes(h, "lab");
+	eh_node(h, "lab", "n4", "192.168.99.14", "False", "", ""); /* never good: never back */
+	eh_service(h, "lab", "web", V, "", "");
+	eh_slice(h, "lab", "web", "n1:r");
+	eh_synced(h, "lab");
+	ck_assert_str_eq(eh_route(h, V), EH_ALL);
+	eh_node(h, "lab", "n1", EH_N1, "Unknown", "", "");
+	eh_pass(h, 500000);
+	ck_assert_str_eq(eh_route(h, V), EH_N2 " " EH_N3);
+	eh_node(h, "lab", "n2", EH_N2, "Unknown", "", ""); /* one after the other within seconds */
+	eh_pass(h, 5000);
+	ck_assert_str_eq(eh_route(h, V), EH_N3);
+	eh_node(h, "lab", "n3", EH_N3, "Unknown", "", "");
+	eh_pass(h, 5000);
+	ck_assert_str_eq(eh_route(h, V), EH_N2 " " EH_N3); /* n1 left long before */
+	ck_assert_str_eq(eh_warning(h, "lab", "web"), "node-kept");
+	eh_node(h, "lab", "n1", EH_N1, "True", "", "");
+	eh_pass(h, 5000);
+	ck_assert_str_eq(eh_route(h, V), EH_N1);
+	ck_assert_str_eq(eh_warning(h, "lab", "web"), "none");
+	eh_free(h);
+}
+END_TEST
+
+START_TEST(test_all_unknown_at_start)
+{
+	struct eh *h = eh_new();
+
+	eh_conf(h, EH_CONF);
+	eh_node(h, "lab", "n1", EH_N1, "Unknown", "", "");
+	eh_node(h, "lab", "n2", EH_N2, "False", "", "");
+	eh_service(h, "lab", "web", V, "", "'externalTrafficPolicy':'Local'");
+	eh_slice(h, "lab", "web", "n2:r");
+	eh_synced(h, "lab");
+	ck_assert_str_eq(eh_route(h, V), EH_N2);
+	ck_assert_str_eq(eh_warning(h, "lab", "web"), "node-kept");
+	eh_free(h);
+}
+END_TEST
+
+START_TEST(test_min_ready_nodes)
+{
+	struct eh *h = eh_new();
+
+	eh_conf(h, EH_CONF "cluster lab min-ready-nodes 2\n");
+	eh_three_nodes(h, "lab");
+	eh_service(h, "lab", "web", V, "", "");
+	eh_slice(h, "lab", "web", "n1:r");
+	eh_synced(h, "lab");
+	eh_node(h, "lab", "n1", EH_N1, "Unknown", "", "");
+	eh_pass(h, 1000);
+	ck_assert_str_eq(eh_route(h, V), EH_N2 " " EH_N3);
+	eh_node(h, "lab", "n2", EH_N2, "Unknown", "", "");
+	eh_pass(h, 1000);
+	ck_assert_str_eq(eh_route(h, V), EH_ALL);
+	eh_del(h, "lab", KVIP_KIND_NODE, "", "n1"); /* deleted is decided, not silent */
+	eh_pass(h, 1000);
+	ck_assert_str_eq(eh_route(h, V), EH_N2 " " EH_N3);
+	eh_free(h);
+}
+END_TEST
+
+/* F4: labels of the Gateway select its Service. */
+START_TEST(test_gateway_labels)
+{
+	struct eh *h = eh_new();
+	struct eh_claim c;
+
+	eh_conf(h, "cluster lab vip-range 192.168.77.0/24\n"
+		   "cluster lab advertise web service-selector bgp=enable,!internal\n");
+	eh_three_nodes(h, "lab");
+	eh_service(h, "lab", "cilium-gateway-gw", V,
+		   "'labels':{'gateway.networking.k8s.io/gateway-name':'gw'}", "'selector':null");
+	eh_slice(h, "lab", "cilium-gateway-gw", "-:rm");
+	eh_synced(h, "lab");
+	ck_assert_str_eq(eh_route(h, V), "");
+	eh_put(h, "lab", KVIP_KIND_GATEWAY,
+	       "{'metadata':{'name':'gw','namespace':'prod','uid':'g','labels':{'bgp':'enable'}},"
+	       "'status':{'addresses':[{'type':'IPAddress','value':'192.168.77.128'}]}}");
+	eh_step(h);
+	ck_assert_str_eq(eh_route(h, V), EH_ALL);
+	c = eh_claim(h, "lab", "cilium-gateway-gw", NULL);
+	ck_assert_str_eq(c.selected_by, "gateway labels");
+	ck_assert_str_eq(c.advertise, "web");
+	ck_assert_str_eq(eh_reason(h, "lab", "gw"), "missing"); /* one claim, not two */
+	ck_assert_uint_eq(eh_summary(h).conflicts, 0);
+	/* an exclusion on the Gateway is not undone by the Service that lacks the label */
+	eh_put(h, "lab", KVIP_KIND_GATEWAY,
+	       "{'metadata':{'name':'gw','namespace':'prod','uid':'g',"
+	       "'labels':{'bgp':'enable','internal':''}}}");
+	eh_step(h);
+	ck_assert_str_eq(eh_route(h, V), "");
+	/* nor is the label needed on the Gateway if the Service has it */
+	eh_service(h, "lab", "cilium-gateway-gw", V,
+		   "'labels':{'gateway.networking.k8s.io/gateway-name':'gw','bgp':'enable'}",
+		   "'selector':null");
+	eh_put(h, "lab", KVIP_KIND_GATEWAY, "{'metadata':{'name':'gw','namespace':'prod','uid':'g'}}");
+	eh_step(h);
+	ck_assert_str_eq(eh_route(h, V), EH_ALL);
+	ck_assert_str_eq(eh_claim(h, "lab", "cilium-gateway-gw", NULL).selected_by, "service labels");
+	eh_free(h);
+}
+END_TEST
+
+START_TEST(test_gateway_without_service)
+{
+	struct eh *h = eh_new();
+
+	eh_conf(h, EH_CONF);
+	eh_three_nodes(h, "lab");
+	eh_put(h, "lab", KVIP_KIND_GATEWAY,
+	       "{'metadata':{'name':'gw','namespace':'prod','uid':'g'},"
+	       "'status':{'addresses':[{'type':'IPAddress','value':'192.168.77.128'}]}}");
+	eh_synced(h, "lab");
+	ck_assert_str_eq(eh_route(h, V), EH_ALL);
+	ck_assert_str_eq(eh_claim(h, "lab", "gw", NULL).source, "gateway");
+	/* its Service appears: that speaks for it from now on, even without an address */
+	eh_service(h, "lab", "web", "", "'labels':{'gateway.networking.k8s.io/gateway-name':'gw'}", "");
+	eh_step(h);
+	ck_assert_str_eq(eh_route(h, V), "");
+	eh_del(h, "lab", KVIP_KIND_SERVICE, "prod", "web");
+	eh_step(h);
+	ck_assert_str_eq(eh_route(h, V), EH_ALL);
+	eh_free(h);
+}
+END_TEST
+
+START_TEST(test_address_kinds)
+{
+	struct eh *h = eh_new();
+
+	eh_conf(h, EH_CONF "cluster lab advertise web address external-ip cluster-ip\n");
+	eh_three_nodes(h, "lab");
+	eh_service(h, "lab", "web", "192.168.77.1", "",
+		   "'externalIPs':['192.168.77.2'],'clusterIP':'192.168.77.3',"
+		   "'clusterIPs':['192.168.77.3']");
+	eh_slice(h, "lab", "web", "n1:r");
+	eh_synced(h, "lab");
+	ck_assert_str_eq(eh_route(h, "192.168.77.1"), "");
+	ck_assert_str_eq(eh_route(h, "192.168.77.2"), EH_ALL);
+	ck_assert_str_eq(eh_route(h, "192.168.77.3"), EH_ALL);
+	eh_conf(h, EH_CONF);
+	ck_assert_str_eq(eh_route(h, "192.168.77.1"), EH_ALL);
+	ck_assert_str_eq(eh_route(h, "192.168.77.2"), "");
+	ck_assert_str_eq(eh_route(h, "192.168.77.3"), "");
+	eh_free(h);
+}
+END_TEST
+
+START_TEST(test_no_address)
+{
+	struct eh *h = eh_new();
+
+	eh_conf(h, EH_CONF "cluster lab advertise web service-selector app=web\n");
+	eh_three_nodes(h, "lab");
+	eh_service(h, "lab", "pending", "", "", "");
+	eh_put(h, "lab", KVIP_KIND_SERVICE,
+	       "{'metadata':{'name':'host','namespace':'prod'},'spec':{'type':'LoadBalancer'},"
+	       "'status':{'loadBalancer':{'ingress':[{'hostname':'lb.example.com'}]}}}");
+	eh_put(h, "lab", KVIP_KIND_SERVICE,
+	       "{'metadata':{'name':'proxy','namespace':'prod'},'spec':{'type':'LoadBalancer'},"
+	       "'status':{'loadBalancer':{'ingress':[{'ip':'192.168.77.1','ipMode':'Proxy'}]}}}");
+	eh_put(h, "lab", KVIP_KIND_SERVICE,
+	       "{'metadata':{'name':'wrong','namespace':'prod','labels':{'app':'web'}},"
+	       "'spec':{'type':'ClusterIP'},"
+	       "'status':{'loadBalancer':{'ingress':[{'ip':'192.168.77.1'}]}}}");
+	eh_put(h, "lab", KVIP_KIND_SERVICE,
+	       "{'metadata':{'name':'other','namespace':'prod'},'spec':{'type':'ClusterIP'}}");
+	eh_synced(h, "lab");
+	ck_assert_str_eq(eh_reason(h, "lab", "pending"), "no-address");
+	ck_assert_str_eq(eh_reason(h, "lab", "host"), "hostname-only");
+	ck_assert_str_eq(eh_reason(h, "lab", "proxy"), "ip-mode-proxy");
+	ck_assert_str_eq(eh_reason(h, "lab", "wrong"), "not-load-balancer");
+	ck_assert_str_eq(eh_reason(h, "lab", "other"), "missing");
+	ck_assert_uint_eq(h->n, 0);
+	eh_free(h);
+}
+END_TEST
+
+/* F1, R2: next hops are of the VIP's family, global, in the order given. */
+START_TEST(test_dual_stack)
+{
+	struct eh *h = eh_new();
+
+	eh_conf(h, EH_CONF "cluster lab vip-range 2001:db8:77::/64\n");
+	eh_put(h, "lab", KVIP_KIND_NODE,
+	       "{'metadata':{'name':'n1'},'status':{'addresses':["
+	       "{'type':'InternalIP','address':'192.168.99.11'},"
+	       "{'type':'InternalIP','address':'fe80::11'},"
+	       "{'type':'InternalIP','address':'2001:db8:99::11'},"
+	       "{'type':'InternalIP','address':'2001:db8:99::aa'}],"
+	       "'conditions':[{'type':'Ready','status':'True'}]}}");
+	eh_node(h, "lab", "n2", EH_N2, "True", "", "");
+	eh_put(h, "lab", KVIP_KIND_SERVICE,
+	       "{'metadata':{'name':'web','namespace':'prod'},"
+	       "'spec':{'type':'LoadBalancer','selector':{'a':'b'}},"
+	       "'status':{'loadBalancer':{'ingress':[{'ip':'192.168.77.128'},{'ip':'2001:db8:77::1'}]}}}");
+	eh_slice(h, "lab", "web", "n1:r");
+	eh_synced(h, "lab");
+	ck_assert_str_eq(eh_route(h, V), EH_N1 " " EH_N2);
+	ck_assert_str_eq(eh_route(h, V6), ""); /* no IPv6 endpoint */
+	ck_assert_str_eq(kvip_reason_info(eh_claim(h, "lab", "web", V6).reason)->word, "no-endpoints");
+	eh_put(h, "lab", KVIP_KIND_SLICE,
+	       "{'metadata':{'name':'web-v6','namespace':'prod',"
+	       "'labels':{'kubernetes.io/service-name':'web'}},'addressType':'IPv6',"
+	       "'endpoints':[{'addresses':['fd00::1'],'nodeName':'n2'}]}");
+	eh_step(h);
+	ck_assert_str_eq(eh_route(h, V6), "2001:db8:99::11");
+	eh_service(h, "lab", "local6", V6, "", "'externalTrafficPolicy':'Local'");
+	eh_free(h);
+}
+END_TEST
+
+START_TEST(test_annotation_next_hop)
+{
+	struct eh *h = eh_new();
+
+	eh_conf(h, EH_CONF "cluster lab advertise web next-hop annotation example.com/router-facing\n");
+	eh_node(h, "lab", "n1", EH_N1, "True",
+		"'annotations':{'example.com/router-facing':'10.1.1.1','x':'192.168.77.5'}", "");
+	eh_node(h, "lab", "n2", EH_N2, "True", "", "");
+	eh_service(h, "lab", "web", V, "", "");
+	eh_slice(h, "lab", "web", "n1:r");
+	eh_service(h, "lab", "hop", "10.1.1.1", "", "");
+	eh_service(h, "lab", "note", "192.168.77.5", "", "");
+	eh_slice(h, "lab", "note", "n1:r");
+	eh_synced(h, "lab");
+	ck_assert_str_eq(eh_route(h, V), "10.1.1.1");
+	ck_assert_str_eq(eh_reason(h, "lab", "hop"), "out-of-range");
+	ck_assert_str_eq(eh_reason(h, "lab", "note"), "selected"); /* another annotation is no next hop */
+	eh_free(h);
+}
+END_TEST
+
+START_TEST(test_node_takes_the_address)
+{
+	struct eh *h = eh_new();
+
+	eh_conf(h, EH_CONF "cluster b vip-range 192.168.77.0/24\n");
+	eh_three_nodes(h, "lab");
+	eh_service(h, "lab", "web", V, "", "");
+	eh_slice(h, "lab", "web", "n1:r");
+	eh_synced(h, "lab");
+	ck_assert_str_eq(eh_route(h, V), EH_ALL);
+	eh_node(h, "b", "other", V, "True", "", ""); /* a node of another cluster */
+	eh_synced(h, "b");
+	ck_assert_str_eq(eh_reason(h, "lab", "web"), "node-address");
+	ck_assert_str_eq(eh_route(h, V), "");
+	eh_del(h, "b", KVIP_KIND_NODE, "", "other");
+	eh_step(h);
+	ck_assert_str_eq(eh_route(h, V), EH_ALL);
+	eh_free(h);
+}
+END_TEST
+
+START_TEST(test_slice_by_owner)
+{
+	struct eh *h = eh_new();
+
+	eh_conf(h, EH_CONF);
+	eh_three_nodes(h, "lab");
+	eh_service(h, "lab", "web", V, "", "");
+	eh_put(h, "lab", KVIP_KIND_SLICE,
+	       "{'metadata':{'name':'web-x','namespace':'prod','ownerReferences':[{'apiVersion':'v1',"
+	       "'kind':'Service','name':'web','uid':'u'}]},'addressType':'IPv4',"
+	       "'endpoints':[{'addresses':['10.0.0.1'],'nodeName':'n2'}]}");
+	eh_synced(h, "lab");
+	ck_assert_str_eq(eh_route(h, V), EH_ALL);
+	ck_assert_str_eq(eh_warning(h, "lab", "web"), "slice-linked-by-owner");
+	eh_free(h);
+}
+END_TEST
+
+START_TEST(test_prefix_list)
+{
+	struct eh *h = eh_new();
+	struct kvip_facts *f;
+
+	eh_publish(h, eh_facts("", ""));
+	eh_conf(h, EH_CONF "cluster lab prefix-list VIPS\n");
+	eh_three_nodes(h, "lab");
+	eh_service(h, "lab", "web", V, "", "");
+	eh_slice(h, "lab", "web", "n1:r");
+	eh_synced(h, "lab");
+	ck_assert_str_eq(eh_reason(h, "lab", "web"), "prefix-list-undefined");
+	ck_assert_str_eq(eh_route(h, V), "");
+	f = eh_facts("", "");
+	eh_plist(f, "VIPS", "192.168.77.0/24");
+	eh_publish(h, f);
+	ck_assert_str_eq(eh_route(h, V), EH_ALL);
+	eh_publish(h, eh_facts("", "")); /* the list is gone: present ones are held, new ones denied */
+	ck_assert_str_eq(eh_route(h, V), EH_ALL);
+	ck_assert_str_eq(eh_warning(h, "lab", "web"), "prefix-list-undefined-holds");
+	eh_service(h, "lab", "new", "192.168.77.129", "", "");
+	eh_slice(h, "lab", "new", "n1:r");
+	eh_step(h);
+	ck_assert_str_eq(eh_route(h, "192.168.77.129"), "");
+	f = eh_facts("", "");
+	eh_plist(f, "VIPS", "192.168.77.129/32");
+	eh_publish(h, f);
+	ck_assert_str_eq(eh_route(h, "192.168.77.129"), EH_ALL);
+	ck_assert_str_eq(eh_route(h, V), "");
+	ck_assert_str_eq(eh_reason(h, "lab", "web"), "prefix-list-denies");
+	eh_free(h);
+}
+END_TEST
+
+START_TEST(test_later_changes)
+{
+	struct eh *h = eh_new();
+
+	eh_conf(h, EH_CONF);
+	eh_synced(h, "lab");
+	eh_slice(h, "lab", "web", "n1:r n2:r"); /* slice, Service, nodes: in the wrong order */
+	eh_step(h);
+	eh_service(h, "lab", "web", V, "", "'externalTrafficPolicy':'Local'");
+	eh_step(h);
+	ck_assert_str_eq(eh_reason(h, "lab", "web"), "no-eligible-node");
+	eh_three_nodes(h, "lab");
+	eh_step(h);
+	ck_assert_str_eq(eh_route(h, V), EH_N1 " " EH_N2);
+	eh_slice(h, "lab", "web", "n1:r");
+	eh_step(h);
+	ck_assert_str_eq(eh_route(h, V), EH_N1);
+	eh_service(h, "lab", "web", V, "", "");
+	eh_step(h);
+	ck_assert_str_eq(eh_route(h, V), EH_ALL);
+	eh_service(h, "lab", "web", "192.168.77.1", "", ""); /* another address */
+	eh_step(h);
+	ck_assert_str_eq(eh_route(h, V), "");
+	ck_assert_str_eq(eh_route(h, "192.168.77.1"), EH_ALL);
+	eh_node(h, "lab", "n1", "192.168.99.21", "True", "", "");
+	eh_step(h);
+	ck_assert_str_eq(eh_route(h, "192.168.77.1"), EH_N2 " " EH_N3 " 192.168.99.21");
+	eh_del(h, "lab", KVIP_KIND_SLICE, "prod", "web-abc");
+	eh_step(h);
+	ck_assert_str_eq(eh_route(h, "192.168.77.1"), "");
+	eh_free(h);
+}
+END_TEST
+
+#define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
+
+int main(void)
+{
+	Suite *suite = suite_create("select");
+	TCase *tc = tcase_create("select");
+
+	tcase_add_loop_test(tc, test_case, 0, COUNT(cases));
+	tcase_add_loop_test(tc, test_range, 0, COUNT(ranges));
+	tcase_add_loop_test(tc, test_node, 0, COUNT(nodes));
+	tcase_add_test(tc, test_ready_never_empties);
+	tcase_add_test(tc, test_all_unknown_at_start);
+	tcase_add_test(tc, test_min_ready_nodes);
+	tcase_add_test(tc, test_gateway_labels);
+	tcase_add_test(tc, test_gateway_without_service);
+	tcase_add_test(tc, test_address_kinds);
+	tcase_add_test(tc, test_no_address);
+	tcase_add_test(tc, test_dual_stack);
+	tcase_add_test(tc, test_annotation_next_hop);
+	tcase_add_test(tc, test_node_takes_the_address);
+	tcase_add_test(tc, test_slice_by_owner);
+	tcase_add_test(tc, test_prefix_list);
+	tcase_add_test(tc, test_later_changes);
+	suite_add_tcase(suite, tc);
+	return eh_run(suite);
+}
