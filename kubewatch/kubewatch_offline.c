@@ -181,6 +181,7 @@ static int run(struct kvip_engine *e, const struct kubewatch_dry_run *opt,
 	int rc = -1;
 
 	if (conf && facts) {
+		facts->known = true; /* all there are: addresses of a router are not among them */
 		kvip_engine_configure(e, conf, facts);
 		work(e);
 		rc = feed_clusters(e, conf, dump);

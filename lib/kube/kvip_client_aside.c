@@ -32,6 +32,7 @@ static const char *const identity_targets[] = {
 	"/api/v1/namespaces/kube-system",
 	"/api/v1/namespaces/default/services/kubernetes",
 };
+static const char *const identity_sources[] = { "kube-system", "kubernetes" };
 #define N_SOURCES (sizeof(identity_targets) / sizeof(identity_targets[0]))
 
 static bool is_task(const struct kvip_task *t, enum kvip_task_role role)
@@ -94,6 +95,15 @@ static int send_aside(struct kvip_task *t, const char *target, const struct kvip
 
 /* ---- identity ---- */
 
+bool kvip_identity_differs(const char *a, const char *b)
+{
+	size_t source = strcspn(a, "/");
+
+	if (!a[0] || !b[0] || source != strcspn(b, "/") || strncmp(a, b, source) != 0)
+		return false;
+	return strcmp(a + source, b + source) != 0;
+}
+
 void kvip_client_want_identity(struct kvip_client *c)
 {
 	c->want_identity = true;
@@ -103,9 +113,10 @@ static void identity_found(struct kvip_client *c, const char *uid)
 {
 	c->want_identity = false;
 	kvip_client_lock(c);
-	snprintf(c->identity_uid, sizeof(c->identity_uid), "%s", uid);
+	snprintf(c->identity_uid, sizeof(c->identity_uid), "%s/%.48s",
+		 identity_sources[c->identity_source], uid);
 	if (c->hooks.feed->identity)
-		c->hooks.feed->identity(c->hooks.ctx, uid);
+		c->hooks.feed->identity(c->hooks.ctx, c->identity_uid);
 	kvip_client_unlock(c);
 }
 

@@ -24,7 +24,14 @@ struct kvip_feed {
 	void (*refresh_end)(void *ctx, enum kvip_kind kind);
 	void (*refresh_abort)(void *ctx, enum kvip_kind kind);
 	void (*absent)(void *ctx, enum kvip_kind kind);
-	/** identity - the cluster's identity was read: uid of namespace kube-system, else of Service
-	 *  default/kubernetes; called again when it is read again. */
+	/** identity - the cluster's identity was read: "kube-system/UID" of that namespace where it may be
+	 *  read, else "kubernetes/UID" of Service default/kubernetes; called again when it is read again. */
 	void (*identity)(void *ctx, const char *uid);
 };
+
+/**
+ * kvip_identity_differs - do @a and @b belong to two clusters?
+ * Only identities from the same source can be compared: when a change of RBAC makes another one readable,
+ * that is no other cluster. "" is unknown and differs from nothing.
+ */
+bool kvip_identity_differs(const char *a, const char *b);

@@ -86,9 +86,9 @@ static void inner_identity(void *ctx, const char *uid)
 	fed_cache(ec);
 	ec->identity_known = true;
 	snprintf(ec->answers_as, sizeof(ec->answers_as), "%s", uid);
-	if (!c->identity[0])
+	changed = kvip_identity_differs(c->identity, ec->answers_as);
+	if (!changed)
 		memcpy(c->identity, ec->answers_as, sizeof(c->identity));
-	changed = strcmp(c->identity, ec->answers_as) != 0;
 	if (changed && !c->identity_changed)
 		kvip_log(c->table->log, KVIP_LOG_WARN,
 			 "cluster %s: another cluster answers (identity %s, was %s): nothing is "

@@ -17,6 +17,8 @@
  */
 #include "vip/kvip_table_priv.h"
 
+#include "kube/kvip_feed.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -72,7 +74,7 @@ static bool is_fresh(const struct kvip_table *t, const struct kvip_restored_entr
 {
 	if (r->vip->told)
 		return true;
-	if (c->identity[0] && r->identity[0] && strcmp(c->identity, r->identity) != 0)
+	if (kvip_identity_differs(c->identity, r->identity))
 		return false;
 	return r->in_zebra || t->wall - r->confirmed_s <= (kvip_wall)c->conf->snapshot_max_age_s;
 }

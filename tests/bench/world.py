@@ -163,6 +163,7 @@ class World:
         wrapped = build / "kubewatch" / ".libs" / "kubewatch"  # behind a script of libtool
         self._kubewatch = wrapped if wrapped.exists() else kubewatch
         self._lab = Lab(r1_extra=R1_EXTRA)
+        self._most = 0  # VIPs that there ever were
 
     def __enter__(self) -> "World":
         self.directory = tempfile.TemporaryDirectory(prefix="kubevip-bench-")
@@ -274,14 +275,14 @@ class World:
 
     def fill(self, count: int) -> None:
         """So many Services at the API server."""
+        self._most = max(self._most, count)
         self.api.refill(count, FIRST_VIP, self.nodes)
 
     def empty(self) -> None:
         """No kubewatch, no state of it, no route of it or of the reference, anywhere."""
         self.stop()
         self.lab.r1.forget_state()
-        live = self.peer.counts()[0]
-        command = self.bare.prepare("gone", self.vips(live), add=False)
+        command = self.bare.prepare("gone", self.vips(self._most), add=False)
         self.peer.time_to(0, lambda: self.bare.bulk(command))
 
     def first_sync(self, count: int, timeout: float = 60) -> tuple[int, int]:

@@ -45,10 +45,11 @@ def pytest_runtest_makereport(item: pytest.Item):
     """Attach the routers' logs to a failure: the lab is gone when somebody reads it."""
     report = (yield).get_result()
     used = getattr(item, "funcargs", {}).get("lab")
-    if report.failed and used is not None:
-        report.sections.append(("lab", used.describe() + "\n" + used.logs()))
-    watched = getattr(item, "funcargs", {}).get("kube")
-    if report.failed and watched is not None:
+    # After the session's last test the lab is down before that test's report is made.
+    if not report.failed or used is None or not used.run.namespaces:
+        return
+    report.sections.append(("lab", used.describe() + "\n" + used.logs()))
+    if watched := getattr(item, "funcargs", {}).get("kube"):
         report.sections.append(("kubewatch", watched.describe()))
 
 

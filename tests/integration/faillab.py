@@ -261,7 +261,8 @@ class Scene:
         """A VIP comes, reaches r2's kernel, and goes."""
         self.wait_synchronised()
         witness = prefix_of(WITNESS)
-        self.add(witness)
+        self.add(witness, wait=False)
+        self.wait_peer(witness)
         self.remove(witness)
         self.wait_gone(witness)
 
@@ -298,6 +299,56 @@ while True:
 """
 
 
+SEND = """
+import json, select, socket, sys
+target = sys.argv[1], int(sys.argv[2])
+flows = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(64)]
+sent = 0
+while not select.select([0], [], [], 0.005)[0]:
+    for flow in flows[sent % 4 :: 4]:
+        try:
+            flow.sendto(b"x", target)
+        except OSError:  # an ICMP error for an earlier one
+            flow.sendto(b"x", target)
+    sent += len(flows) // 4
+    if sent == len(flows) // 4:
+        print("ready", flush=True)
+print(json.dumps(sent))
+"""
+
+COUNT = """
+import json, select, socket, sys
+channel = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+channel.bind(("0.0.0.0", int(sys.argv[1])))
+print("ready", flush=True)
+received = 0
+while True:
+    ready = select.select([0, channel], [], [])[0]
+    if channel in ready:
+        channel.recv(16)
+        received += 1
+    elif 0 in ready:
+        print(json.dumps(received))
+        break
+"""
+
+
+class _Tool:
+    """A script in a namespace that says "ready" and, when its standard input ends, what it has counted."""
+
+    def __init__(self, space: Namespace, script: str, *words: object) -> None:
+        command = [PYTHON, "-ISc", script, *map(str, words)]
+        self._process = space.popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == "ready\n"
+
+    def result(self):
+        """End it; return what it counted."""
+        return json.loads(self._process.communicate(timeout=30)[0])
+
+
 class SentPackets:
     """Context manager: the IPv4 packets that a namespace sends out of an interface to an address.
 
@@ -306,22 +357,43 @@ class SentPackets:
     """
 
     def __init__(self, space: Namespace, interface: str, address: str) -> None:
-        self._space = space
-        self._command = [PYTHON, "-ISc", SNIFF, interface, address]
-        self._process: subprocess.Popen | None = None
+        self._where = space, SNIFF, interface, address
         self.ttls: list[int] = []
 
     def __enter__(self) -> "SentPackets":
-        self._process = self._space.popen(
-            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        assert self._process.stdout is not None
-        assert self._process.stdout.readline() == "ready\n"
+        self._tool = _Tool(*self._where)
         return self
 
     def __exit__(self, *_: object) -> None:
-        assert self._process is not None
-        self.ttls = json.loads(self._process.communicate(timeout=30)[0])
+        self.ttls = self._tool.result()
+
+
+class Datagrams:
+    """Context manager: 64 flows of datagrams from the client to a VIP, counted where they arrive.
+
+    Connections would not do to find a lost packet: one that is under way when the next hops change
+    may move to a node that does not know it, and is reset.
+    """
+
+    def __init__(self, lab: Lab, address: str, port: int = 7777) -> None:
+        self._lab, self._address, self._port = lab, address, port
+        self.sent = 0
+        self.received: dict[str, int] = {}
+
+    @property
+    def lost(self) -> int:
+        """Datagrams that reached no node."""
+        return self.sent - sum(self.received.values())
+
+    def __enter__(self) -> "Datagrams":
+        nodes = self._lab.nodes
+        self._counters = {node.name: _Tool(node.space, COUNT, self._port) for node in nodes}
+        self._sender = _Tool(self._lab.client, SEND, self._address, self._port)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.sent = self._sender.result()
+        self.received = {name: counter.result() for name, counter in self._counters.items()}
 
 
 class TypedRoutes:

@@ -154,7 +154,7 @@ def main() -> None:
         for name in ("r1", "r2", "client", "kube1"):
             space = lab.run.namespaces[name]
             print(f"  {name:7} nsenter -t {space.holder} -n -m -p bash", flush=True)
-        print("  kubewatch's terminal, in r1: telnet is off; python3 tests/lab/vty.py is what this demo uses")
+        print("  in r1:  /usr/lib/frr/kubewatch --command 'show kubevip'    vtysh -c 'show ip route static'")
         print("@ready", flush=True)
         signal.pause()
 

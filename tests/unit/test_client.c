@@ -214,8 +214,8 @@ START_TEST(test_list_and_watch)
 	UNTIL(seen.ends == 1 && seen.identity[0]);
 	ck_assert_int_eq(seen.puts, 1);
 	ck_assert_str_eq(seen.last_put, "web");
-	ck_assert_str_eq(seen.identity, "uid-of-kube-system");
-	ck_assert_str_eq(status().identity, "uid-of-kube-system");
+	ck_assert_str_eq(seen.identity, "kube-system/uid-of-kube-system");
+	ck_assert_str_eq(status().identity, "kube-system/uid-of-kube-system");
 	UNTIL(server_watches(api) == 1);
 	server_event(api, "ADDED", "two", 11);
 	UNTIL(seen.puts == 2);
@@ -397,7 +397,7 @@ START_TEST(test_identity_is_hidden)
 	server_set(api, SERVER_NO_NAMESPACE);
 	make();
 	UNTIL(seen.identity[0]);
-	ck_assert_str_eq(seen.identity, "uid-of-kubernetes");
+	ck_assert_str_eq(seen.identity, "kubernetes/uid-of-kubernetes");
 }
 END_TEST
 

@@ -323,33 +323,47 @@ START_TEST(test_cluster_removed)
 }
 END_TEST
 
+/* A change of RBAC makes another object readable: that is the same cluster. */
+START_TEST(test_identity_of_another_source)
+{
+	struct eh *h = running(EH_CONF, 3);
+
+	eh_identity(h, "lab", "kube-system/one");
+	eh_identity(h, "lab", "kubernetes/two");
+	ck_assert(!cluster(h).identity_changed);
+	eh_identity(h, "lab", "kubernetes/three");
+	ck_assert(cluster(h).identity_changed);
+	eh_free(h);
+}
+END_TEST
+
 START_TEST(test_identity_changed)
 {
 	struct eh *h = running(EH_CONF, 3);
 	char identity[64];
 	kvip_wall when;
 
-	eh_identity(h, "lab", "one");
+	eh_identity(h, "lab", "kube-system/one");
 	eh_step(h);
 	ck_assert(kvip_engine_cluster_seen(h->engine, "lab", identity, sizeof(identity), &when));
-	ck_assert_str_eq(identity, "one");
+	ck_assert_str_eq(identity, "kube-system/one");
 	ck_assert_int_eq(when, h->wall);
-	eh_identity(h, "lab", "two");
+	eh_identity(h, "lab", "kube-system/two");
 	del_services(h, "lab", 1, 1);
 	eh_pass(h, 1000);
 	ck_assert(cluster(h).identity_changed);
 	ck_assert_uint_eq(h->n, 3);
 	ck_assert(kvip_engine_cluster_seen(h->engine, "lab", identity, sizeof(identity), &when));
-	ck_assert_str_eq(identity, "one");
+	ck_assert_str_eq(identity, "kube-system/one");
 	ck_assert_int_eq(when, h->wall - 1);
 	kvip_engine_accept_withdrawals(h->engine, "lab");
 	eh_step(h);
 	ck_assert(!cluster(h).identity_changed);
 	ck_assert_uint_eq(h->n, 2);
 	ck_assert(kvip_engine_cluster_seen(h->engine, "lab", identity, sizeof(identity), &when));
-	ck_assert_str_eq(identity, "two");
-	eh_identity(h, "lab", "one");
-	eh_identity(h, "lab", "two"); /* back again before anything was decided */
+	ck_assert_str_eq(identity, "kube-system/two");
+	eh_identity(h, "lab", "kube-system/one");
+	eh_identity(h, "lab", "kube-system/two"); /* back again before anything was decided */
 	del_services(h, "lab", 2, 2);
 	eh_step(h);
 	ck_assert_uint_eq(h->n, 1);
@@ -360,7 +374,7 @@ END_TEST
 static struct kvip_restored restored(struct eh *h, const char *vip, const char *nh, const char *cl,
 				     kvip_wall age, bool in_zebra)
 {
-	struct kvip_restored r = { .identity = "one",
+	struct kvip_restored r = { .identity = "kube-system/one",
 				   .confirmed_s = h->wall - age,
 				   .in_zebra = in_zebra };
 	struct kvip_addr a;
@@ -453,7 +467,7 @@ START_TEST(test_restored_other_identity)
 	restore(h, v, 2);
 	eh_conf(h, EH_CONF);
 	ck_assert_uint_eq(h->n, 2);
-	eh_identity(h, "lab", "two"); /* another cluster answers */
+	eh_identity(h, "lab", "kube-system/two"); /* another cluster answers */
 	eh_three_nodes(h, "lab");
 	services(h, "lab", 1);
 	eh_synced(h, "lab");
@@ -638,6 +652,7 @@ int main(void)
 	tcase_add_test(tc, test_guard_and_another_owner);
 	tcase_add_test(tc, test_configuration_passes_guard);
 	tcase_add_test(tc, test_cluster_removed);
+	tcase_add_test(tc, test_identity_of_another_source);
 	tcase_add_test(tc, test_identity_changed);
 	tcase_add_test(tc, test_restored);
 	tcase_add_test(tc, test_restored_and_empty_cluster);
