@@ -94,6 +94,7 @@ static int show(enum kvf_show what, const char *arg, bool json, struct kvip_buf 
 		.engine = kvf_host_engine(),
 		.recon = kvf_host_recon(),
 		.conf = kvf_host_conf(),
+		.meter = kvf_host_meter(),
 		.now = kvf_host_now(),
 		.wall = time(NULL),
 		.standby = kvf_host_standby(),

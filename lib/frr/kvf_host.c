@@ -282,6 +282,7 @@ static void publish_draft(void)
 			"kubevip: out of memory: the configuration is not in force, say a line again");
 		return;
 	}
+	frozen->generation = ++host.draft->generation;
 	publish(frozen);
 	kvip_conf_unref(frozen);
 }

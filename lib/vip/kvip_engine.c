@@ -49,6 +49,7 @@ struct kvip_engine *kvip_engine_new(const struct kvip_engine_deps *deps)
 	if (!e)
 		return NULL;
 	e->deps = *deps;
+	e->client_ops = &kvip_client_real_ops;
 	pthread_mutex_init(&e->lock, NULL);
 	pthread_mutex_init(&e->inbox_lock, NULL);
 	kvip_table_init(&e->table, deps->nhsets, deps->mailbox, deps->log);
@@ -248,10 +249,8 @@ static void free_removed_clients(struct kvip_engine *e)
 	TAILQ_FOREACH(c, &e->table.clusters, of_table) {
 		struct kvip_engine_cluster *ec = kvip_engine_of(c);
 
-		if (!c->removed || !ec->client)
-			continue;
-		kvip_client_free(ec->client);
-		ec->client = NULL;
+		if (c->removed)
+			kvip_engine_client_free(ec);
 	}
 }
 

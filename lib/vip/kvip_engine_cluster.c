@@ -18,6 +18,14 @@
 #include <stdio.h>
 #include <string.h>
 
+const struct kvip_client_ops kvip_client_real_ops = {
+	.new = kvip_client_new,
+	.free = kvip_client_free,
+	.step = kvip_client_step,
+	.relist = kvip_client_relist,
+	.get_status = kvip_client_get_status,
+};
+
 /* The identity under which the state file knows the cluster. */
 static void recall_identity(struct kvip_engine_cluster *ec)
 {
@@ -56,10 +64,16 @@ int kvip_engine_cluster_new(struct kvip_engine *e, const struct kvip_cluster_con
 	return 0;
 }
 
+void kvip_engine_client_free(struct kvip_engine_cluster *ec)
+{
+	if (ec->client)
+		ec->engine->client_ops->free(ec->client);
+	ec->client = NULL;
+}
+
 void kvip_engine_cluster_free(struct kvip_engine_cluster *ec)
 {
-	if (ec->client) /* so that a host without HTTP needs no client */
-		kvip_client_free(ec->client);
+	kvip_engine_client_free(ec);
 	kvip_table_drop_cluster(&ec->engine->table, &ec->c);
 	kvip_cache_free(ec->shadow);
 	kvip_free(ec->status);
@@ -154,13 +168,11 @@ static void renew_client(struct kvip_engine_cluster *ec)
 						 .ctx = ec };
 	struct kvip_client_conf cc = client_conf(ec->c.conf);
 
-	if (ec->client)
-		kvip_client_free(ec->client);
-	ec->client = NULL;
+	kvip_engine_client_free(ec);
 	if (prepare_cache(ec))
 		return;
-	if (kvip_client_new(e->deps.http, &cc, &hooks, e->deps.log, seed_for(e, cc.name), e->now,
-			    &ec->client))
+	if (e->client_ops->new(e->deps.http, &cc, &hooks, e->deps.log, seed_for(e, cc.name), e->now,
+			       &ec->client))
 		ec->client = NULL;
 	else
 		ec->client_stale = false;
@@ -181,11 +193,11 @@ static kvip_msec client_step(struct kvip_engine_cluster *ec)
 	ec->relist_wanted = false;
 	kvip_engine_unlock(e);
 	if (relist)
-		kvip_client_relist(ec->client, e->now);
-	next = kvip_client_step(ec->client, e->now);
+		e->client_ops->relist(ec->client, e->now);
+	next = e->client_ops->step(ec->client, e->now);
 	if (e->now - ec->status_ms < KVIP_STATUS_EVERY_MS && ec->status_ms)
 		return kvip_earlier(next, ec->status_ms + KVIP_STATUS_EVERY_MS);
-	kvip_client_get_status(ec->client, ec->fresh);
+	e->client_ops->get_status(ec->client, ec->fresh);
 	kvip_engine_lock_t1(e);
 	*ec->status = *ec->fresh;
 	ec->status_ms = e->now ? e->now : 1;

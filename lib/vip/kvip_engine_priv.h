@@ -43,8 +43,21 @@ struct kvip_engine_cluster {
 	kvip_wall confirmed_s;	/* wall time of the last proof of life */
 };
 
+/* The client, as the engine uses it: kvip_client.h's functions, or a test's. */
+struct kvip_client_ops {
+	int (*new)(struct kvip_http *http, const struct kvip_client_conf *conf,
+		   const struct kvip_client_hooks *hooks, const struct kvip_log *log, uint64_t seed,
+		   kvip_msec now, struct kvip_client **out);
+	void (*free)(struct kvip_client *c);
+	kvip_msec (*step)(struct kvip_client *c, kvip_msec now);
+	void (*relist)(struct kvip_client *c, kvip_msec now);
+	void (*get_status)(const struct kvip_client *c, struct kvip_client_status *out);
+};
+extern const struct kvip_client_ops kvip_client_real_ops;
+
 struct kvip_engine {
 	struct kvip_engine_deps deps;
+	const struct kvip_client_ops *client_ops;
 	pthread_mutex_t lock;
 	atomic_uint waiters; /* T0 wants the lock: T1 lets it go first */
 	struct kvip_table table;
@@ -75,6 +88,8 @@ bool kvip_engine_ready(const struct kvip_engine *e);
 int kvip_engine_cluster_new(struct kvip_engine *e, const struct kvip_cluster_conf *conf,
 			    struct kvip_engine_cluster **out) KVIP_USE_RESULT;
 void kvip_engine_cluster_free(struct kvip_engine_cluster *ec);
+/** kvip_engine_client_free - T1, without the lock: a client may call back. */
+void kvip_engine_client_free(struct kvip_engine_cluster *ec);
 /** kvip_engine_same_connection - may the client be kept? */
 bool kvip_engine_same_connection(const struct kvip_cluster_conf *a,
 				 const struct kvip_cluster_conf *b);

@@ -49,6 +49,7 @@ static struct recon_entry *get(struct kvip_recon *r, uint32_t vrf_id, const stru
 		return NULL;
 	e->vrf_id = vrf_id;
 	e->prefix = *p;
+	e->epoch = r->epoch;
 	SLIST_INIT(&e->olds);
 	RB_INSERT(recon_table, &r->table, e);
 	r->entries++;
@@ -63,13 +64,34 @@ void recon_dirty(struct kvip_recon *r, struct recon_entry *e)
 	TAILQ_INSERT_TAIL(&r->dirty, e, in_dirty);
 }
 
-void recon_dirty_all(struct kvip_recon *r)
+void recon_resync(struct kvip_recon *r)
 {
-	struct recon_entry *e;
+	r->resync_cursor = RB_MIN(recon_table, &r->table);
+}
 
-	RB_FOREACH(e, recon_table, &r->table)
+void recon_resync_some(struct kvip_recon *r, unsigned int max)
+{
+	for (; max && r->resync_cursor; max--) {
+		struct recon_entry *e = r->resync_cursor;
+
+		r->resync_cursor = RB_NEXT(recon_table, &r->table, e);
+		recon_renew(r, e);
 		if (e->has_want || e->owned)
 			recon_dirty(r, e);
+		else
+			recon_drop_if_idle(r, e);
+	}
+}
+
+void recon_renew(struct kvip_recon *r, struct recon_entry *e)
+{
+	if (e->epoch == r->epoch)
+		return;
+	e->epoch = r->epoch;
+	recon_replace(&e->sent, NULL);
+	recon_replace(&e->installed, NULL);
+	recon_pending(r, e, false);
+	e->foreign = false;
 }
 
 void recon_pending(struct kvip_recon *r, struct recon_entry *e, bool on)
@@ -102,6 +124,8 @@ static void entry_free(struct kvip_recon *r, struct recon_entry *e)
 
 	if (r->compact_cursor == e)
 		r->compact_cursor = RB_NEXT(recon_table, &r->table, e);
+	if (r->resync_cursor == e)
+		r->resync_cursor = RB_NEXT(recon_table, &r->table, e);
 	forget_want(r, e);
 	recon_pending(r, e, false);
 	if (e->dirty)
@@ -258,19 +282,11 @@ int kvip_recon_decide(struct kvip_recon *r, struct kvip_decision *d, kvip_msec n
 
 void kvip_recon_sink_up(struct kvip_recon *r, kvip_msec now)
 {
-	struct recon_entry *e, *next;
-
 	r->up = true;
 	r->blocked = false;
-	RB_FOREACH_SAFE(e, recon_table, &r->table, next) {
-		recon_replace(&e->sent, NULL);
-		recon_replace(&e->installed, NULL);
-		recon_pending(r, e, false);
-		e->foreign = false;
-		recon_drop_if_idle(r, e);
-	}
+	r->epoch++;
 	recon_nh_sink_up(r, now);
-	recon_dirty_all(r);
+	recon_resync(r);
 }
 
 void kvip_recon_sink_down(struct kvip_recon *r, kvip_msec now)
@@ -291,7 +307,7 @@ void kvip_recon_set_active(struct kvip_recon *r, bool active, kvip_msec now)
 		return;
 	r->active = active;
 	if (active)
-		recon_dirty_all(r);
+		recon_resync(r);
 }
 
 void kvip_recon_set_conf(struct kvip_recon *r, struct kvip_conf *conf)
@@ -329,6 +345,8 @@ void kvip_recon_feed_add(struct kvip_recon *r, const struct kvip_feed_route *f, 
 {
 	struct recon_entry *e = recon_find(r, f->vrf_id, &f->prefix);
 
+	if (e)
+		recon_renew(r, e);
 	if (e && is_ours(e, f)) {
 		confirmed(r, e, f, now);
 		return;
@@ -351,7 +369,7 @@ static void swept(struct kvip_recon *r, struct recon_entry *e, kvip_msec now)
 	r->swept++;
 	recon_replace(&e->sent, NULL);
 	if (e->swept > 1 && now - e->swept_ms < SWEPT_AGAIN_MS)
-		e->held_back = true;
+		r->some_held_back = e->held_back = true;
 	else
 		recon_dirty(r, e);
 	e->swept_ms = now;
@@ -365,6 +383,7 @@ void kvip_recon_feed_del(struct kvip_recon *r, uint32_t vrf_id, const struct kvi
 
 	if (!e)
 		return;
+	recon_renew(r, e);
 	was_installed = e->installed != NULL;
 	e->foreign = false;
 	e->refused = KVIP_REASON_NONE;
@@ -381,7 +400,20 @@ void kvip_recon_flush(struct kvip_recon *r, bool on, kvip_msec now)
 {
 	(void)now;
 	r->flushed = on;
-	recon_dirty_all(r);
+	recon_resync(r);
+}
+
+static void release_held_back(struct kvip_recon *r)
+{
+	struct recon_entry *e;
+
+	r->some_held_back = false;
+	RB_FOREACH(e, recon_table, &r->table) {
+		if (!e->held_back)
+			continue;
+		e->held_back = false;
+		recon_dirty(r, e);
+	}
 }
 
 void kvip_recon_tick(struct kvip_recon *r, kvip_msec now)
@@ -394,12 +426,8 @@ void kvip_recon_tick(struct kvip_recon *r, kvip_msec now)
 			break;
 		e->overdue = true;
 	}
-	RB_FOREACH(e, recon_table, &r->table) {
-		if (!e->held_back)
-			continue;
-		e->held_back = false;
-		recon_dirty(r, e);
-	}
+	if (r->some_held_back)
+		release_held_back(r);
 	if (r->state_failing)
-		recon_dirty_all(r);
+		recon_resync(r);
 }

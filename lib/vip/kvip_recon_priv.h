@@ -80,6 +80,7 @@ struct recon_entry {
 	bool overdue;   /* confirmation did not come in time */
 	bool foreign;   /* the feed shows a route that is not ours */
 	bool held_back; /* swept again and again: sent at the next tick */
+	uint32_t epoch; /* of the sink that sent, installed, pending and foreign are about */
 };
 RB_HEAD(recon_table, recon_entry);
 
@@ -98,9 +99,12 @@ struct kvip_recon {
 	char state_error[200];
 	uint64_t announces, withdraws, swept, confirmations;
 	size_t entries; /* in table */
-	/* the state file's rewrite: how far it got */
+	bool some_held_back;
+	uint32_t epoch; /* of the sink: a new one knows nothing of what was sent before */
+	/* walks over the whole table, in slices: where they stand; NULL: not under way */
+	struct recon_entry *resync_cursor;  /* look at everything again */
+	struct recon_entry *compact_cursor; /* the state file's rewrite */
 	bool compacting;
-	struct recon_entry *compact_cursor;
 };
 
 RB_PROTOTYPE(recon_table, recon_entry, link, recon_entry_cmp)
@@ -113,7 +117,11 @@ int recon_nh_cmp(const struct recon_nh *a, const struct recon_nh *b);
 /* kvip_recon.c */
 struct recon_entry *recon_find(struct kvip_recon *r, uint32_t vrf_id, const struct kvip_prefix *p);
 void recon_dirty(struct kvip_recon *r, struct recon_entry *e);
-void recon_dirty_all(struct kvip_recon *r);
+/** recon_resync - look at every entry again, in slices. */
+void recon_resync(struct kvip_recon *r);
+void recon_resync_some(struct kvip_recon *r, unsigned int max);
+/** recon_renew - forget what an entry knows of a sink that has gone since. To be called before it is looked at. */
+void recon_renew(struct kvip_recon *r, struct recon_entry *e);
 void recon_pending(struct kvip_recon *r, struct recon_entry *e, bool on);
 /** recon_replace - put @take (a reference or NULL) into @slot. */
 void recon_replace(const struct kvip_nhset **slot, const struct kvip_nhset *take);

@@ -64,6 +64,7 @@ static void record(struct kvip_recon *r, unsigned int n)
 	TAILQ_FOREACH(e, &r->dirty, in_dirty) {
 		if (i++ == n)
 			break;
+		recon_renew(r, e);
 		if (!rc && intent_of(r, e) == ANNOUNCE && !e->current)
 			rc = kvip_state_own(r->deps.state, &e->want);
 	}
@@ -158,6 +159,7 @@ static int carry_out(struct kvip_recon *r, struct recon_entry *e, kvip_msec now)
 {
 	int rc = 0;
 
+	recon_renew(r, e);
 	switch (intent_of(r, e)) {
 	case ANNOUNCE:
 		if (!SLIST_EMPTY(&e->olds) && same_id(e) && e->installed)
@@ -181,6 +183,7 @@ bool kvip_recon_step(struct kvip_recon *r, unsigned int max_ops, kvip_msec now)
 	if (r->blocked)
 		return false;
 	recon_compact_some(r, max_ops);
+	recon_resync_some(r, max_ops);
 	recon_walk_some(r, max_ops);
 	record(r, max_ops);
 	for (unsigned int i = 0; i < max_ops && (e = TAILQ_FIRST(&r->dirty)); i++) {
@@ -192,7 +195,7 @@ bool kvip_recon_step(struct kvip_recon *r, unsigned int max_ops, kvip_msec now)
 		TAILQ_REMOVE(&r->dirty, e, in_dirty);
 		recon_drop_if_idle(r, e);
 	}
-	return !TAILQ_EMPTY(&r->dirty) || !TAILQ_EMPTY(&r->walks) || r->compacting;
+	return !TAILQ_EMPTY(&r->dirty) || !TAILQ_EMPTY(&r->walks) || r->resync_cursor || r->compacting;
 }
 
 static void compact_end(struct kvip_recon *r)

@@ -59,9 +59,9 @@ static enum kvip_reason reason_of(const struct kvip_recon *r, const struct recon
 	return r->flushed ? KVIP_REASON_FLUSHED : e->refused;
 }
 
-static void view(const struct kvip_recon *r, const struct recon_entry *e,
-		 struct kvip_route_view *out)
+static void view(struct kvip_recon *r, struct recon_entry *e, struct kvip_route_view *out)
 {
+	recon_renew(r, e);
 	*out = (struct kvip_route_view){
 		.id = e->has_want ? e->want.id : e->id,
 		.state = state_of(r, e),
@@ -80,7 +80,7 @@ static void view(const struct kvip_recon *r, const struct recon_entry *e,
 bool kvip_recon_find(struct kvip_recon *r, uint32_t vrf_id, const struct kvip_prefix *p,
 		     struct kvip_route_view *out)
 {
-	const struct recon_entry *e = recon_find(r, vrf_id, p);
+	struct recon_entry *e = recon_find(r, vrf_id, p);
 
 	if (!e || !(e->has_want || e->owned))
 		return false;
@@ -178,6 +178,7 @@ void kvip_recon_get_summary(struct kvip_recon *r, struct kvip_recon_summary *out
 	if (r->state_failing)
 		snprintf(out->state_error, sizeof(out->state_error), "%s", r->state_error);
 	RB_FOREACH(e, recon_table, &r->table) {
+		recon_renew(r, e);
 		out->suspects += is_suspect(r, e);
 		if (!e->has_want && !e->owned)
 			continue;

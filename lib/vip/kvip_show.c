@@ -201,6 +201,21 @@ static void json_summary(const struct show *sh)
 	kvip_jsonw_end(w);
 }
 
+/* Rules R5: how long our callbacks kept the main loop, in CPU time. */
+static void json_main_loop(const struct show *sh)
+{
+	const struct kvip_meter *m = sh->s->meter;
+
+	if (!m)
+		return;
+	kvip_jsonw_object(sh->json, "mainLoop");
+	kvip_jsonw_uint(sh->json, "runs", m->runs);
+	kvip_jsonw_uint(sh->json, "longestRunUsec", m->longest_ns / 1000);
+	kvip_jsonw_string(sh->json, "longestRun", m->longest_what);
+	kvip_jsonw_uint(sh->json, "totalUsec", m->total_ns / 1000);
+	kvip_jsonw_end(sh->json);
+}
+
 static int show_json(struct show *sh, struct kvip_buf *out)
 {
 	struct kvip_jsonw w;
@@ -214,6 +229,7 @@ static int show_json(struct show *sh, struct kvip_buf *out)
 	json_summary(sh);
 	if (sh->s->recon)
 		json_routes(sh);
+	json_main_loop(sh);
 	kvip_jsonw_object(&w, "clusters");
 	if (sh->s->engine)
 		kvip_engine_each_cluster(sh->s->engine, json_cluster, sh);

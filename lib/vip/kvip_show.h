@@ -13,6 +13,7 @@
 #pragma once
 
 #include "base/kvip_buf.h"
+#include "base/kvip_meter.h"
 #include "vip/kvip_engine.h"
 #include "vip/kvip_recon.h"
 
@@ -20,6 +21,7 @@ struct kvip_show_ctx {
 	struct kvip_engine *engine;   /* NULL: not started yet */
 	struct kvip_recon *recon;     /* NULL: a dry run */
 	const struct kvip_conf *conf; /* as the operator sees it; NULL: unknown */
+	const struct kvip_meter *meter; /* of the main loop; NULL: none */
 	kvip_msec now;
 	kvip_wall wall;
 	const char *standby;    /* who injects instead of us ("kubewatch (pid 123)"), or NULL */

@@ -28,6 +28,7 @@ TOKEN = "bench-token"
 # A query word of ours: a streaming list that ends with its mark, so that curl can fetch it.
 END_WITH_MARK = "endWithMark"
 NAMESPACE = "prod"
+IDENTITY = {"name": "kube-system", "uid": "11111111-77aa-4bbb-8ccc-000000000000"}  # of the cluster
 
 
 class TimedAnswer(Answer):
@@ -166,7 +167,7 @@ class Api:
             self.server.close_connections()
             self.store.clear()
             self.server.forget_pages()
-            self.store.put({"kind": "Namespace", "metadata": {"name": "kube-system"}})
+            self.store.put({"kind": "Namespace", "metadata": IDENTITY})
             for node in nodes:
                 self.store.put(node)
             self.store.fill(count, first, [node["metadata"]["name"] for node in nodes])

@@ -180,6 +180,7 @@ class World:
         self.nodes = lab.node_objects()
         self.hops = [node.address[4] for node in lab.nodes]
         self.api = Api(lab.api, lan(20)[4], Pki(directory / "pki"))
+        lab.r1.space.shell("install -d -o frr -g frr /var/lib/kubevip")  # as the packages do
         lab.r1.write_etc("kubevip/ca.crt", self.api.pki.ca.read_text())
         lab.r1.write_etc("kubevip/token", TOKEN)
         config = CONFIG.format(url=self.api.url, range=RANGE)

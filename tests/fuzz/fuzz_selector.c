@@ -2,12 +2,12 @@
 /*
  * DOC: fuzz target: a selector from the configuration, matched against a few labels.
  */
+#include "fuzz.h"
+
 #include "vip/kvip_selector.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
