@@ -117,19 +117,34 @@ static int announce(struct kvip_recon *r, struct recon_entry *e, kvip_msec now)
 	return 0;
 }
 
-/* Delete identities that are no longer wanted: all, or the old ones once the new one is confirmed. */
-static int delete_olds(struct kvip_recon *r, struct recon_entry *e)
+/*
+ * Does this identity keep the wanted one from ever being confirmed? The feed shows the selected route of a
+ * prefix alone, and of the main table alone.
+ */
+static bool hides_wanted(const struct recon_old *old, const struct recon_entry *e)
 {
-	struct recon_old *old;
+	if (e->want.id.table)
+		return true;
+	return old->id.table == 0 && old->id.distance < e->want.id.distance;
+}
 
-	while ((old = SLIST_FIRST(&e->olds))) {
-		int rc = r->deps.sink->withdraw(r->deps.sink_ctx, &old->id);
+/* Delete identities that are no longer wanted: all, or those that hide the wanted one. */
+static int delete_olds(struct kvip_recon *r, struct recon_entry *e, bool all)
+{
+	struct recon_old *old, *next;
 
+	for (old = SLIST_FIRST(&e->olds); old; old = next) {
+		int rc;
+
+		next = SLIST_NEXT(old, link);
+		if (!all && !hides_wanted(old, e))
+			continue;
+		rc = r->deps.sink->withdraw(r->deps.sink_ctx, &old->id);
 		if (rc)
 			return rc;
 		r->withdraws++;
 		note_gone(r, &old->id);
-		SLIST_REMOVE_HEAD(&e->olds, link);
+		SLIST_REMOVE(&e->olds, old, recon_old, link);
 		kvip_free(old);
 	}
 	return 0;
@@ -137,7 +152,7 @@ static int delete_olds(struct kvip_recon *r, struct recon_entry *e)
 
 static int withdraw(struct kvip_recon *r, struct recon_entry *e)
 {
-	int rc = delete_olds(r, e);
+	int rc = delete_olds(r, e, true);
 
 	if (!rc && e->owned) {
 		rc = r->deps.sink->withdraw(r->deps.sink_ctx, &e->id);
@@ -163,9 +178,11 @@ static int carry_out(struct kvip_recon *r, struct recon_entry *e, kvip_msec now)
 	switch (intent_of(r, e)) {
 	case ANNOUNCE:
 		if (!SLIST_EMPTY(&e->olds) && same_id(e) && e->installed)
-			rc = delete_olds(r, e);
+			rc = delete_olds(r, e, true);
 		if (!rc)
 			rc = announce(r, e, now);
+		if (!rc && same_id(e))
+			rc = delete_olds(r, e, false);
 		break;
 	case WITHDRAW:
 		rc = withdraw(r, e);

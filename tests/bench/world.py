@@ -158,6 +158,7 @@ class World:
     """Everything, raised once. Use as a context manager."""
 
     def __init__(self, build: Path) -> None:
+        build = build.resolve()
         self._bare_binary = build / "tests" / "bench" / "barezapi"
         kubewatch = build / "kubewatch" / "kubewatch"
         wrapped = build / "kubewatch" / ".libs" / "kubewatch"  # behind a script of libtool
@@ -242,7 +243,7 @@ class World:
         def look() -> int:
             return time.monotonic_ns() if self.is_settled(count) else 0
 
-        return poll(look, timeout, f"{count} VIPs confirmed", interval=0.01)
+        return poll(look, timeout, f"{count} VIPs confirmed", interval=0.025)
 
     def rss_kib(self) -> int:
         """Resident memory of kubewatch."""

@@ -180,6 +180,12 @@ class KubeLab:
         """Configuration typed through the vty."""
         self.command("configure terminal", *lines, "end")
 
+    def settle(self, *lines: str) -> None:
+        """The same; returns when it is in force."""
+        before = self.show()["configurationGeneration"]
+        self.configure(*lines)
+        poll(lambda: self.show()["configurationGeneration"] > before, 20, f"{lines} are in force")
+
     def show(self, what: str = "") -> dict:
         """`show kubevip WHAT json`."""
         return self.r1.vty_json("kubewatch", f"show kubevip {what}".rstrip())

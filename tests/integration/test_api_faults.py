@@ -36,6 +36,11 @@ PATH = {
 }
 
 
+def gateway(labels: dict[str, str]) -> dict:
+    """The Gateway; it does not say its address, so that without its Service there is no VIP."""
+    return objects.gateway("gw", "192.168.77.130", labels=labels) | {"status": {}}
+
+
 def cluster_objects() -> list[dict]:
     """Three VIPs; the nodes are in the lab's fake API server already."""
     generated = objects.service(
@@ -46,7 +51,7 @@ def cluster_objects() -> list[dict]:
         objects.endpoint_slice("cluster", objects.endpoints_on("kube1")),
         objects.service("local", "192.168.77.129", policy="Local"),
         objects.endpoint_slice("local", objects.endpoints_on("kube1", "kube2")),
-        objects.gateway("gw", "192.168.77.130"),
+        gateway(objects.SEED_LABEL),
         generated,
         objects.endpoint_slice(
             "cilium-gateway-gw", [objects.endpoint("192.192.192.192", None)]
@@ -75,7 +80,7 @@ def change_of(plural: str, scene: Scene) -> Change:
         address = scene.lab.node("kube2").address
         node = objects.node("kube2", *address.values(), labels=EXCLUDED)
         return Change(node, GATEWAY, ("kube1", "kube3"))
-    return Change(objects.gateway("gw", "192.168.77.130", labels={}), GATEWAY, ())
+    return Change(gateway({}), GATEWAY, ())
 
 
 class Faulty(Scene):
@@ -94,7 +99,8 @@ class Faulty(Scene):
         self.start()
         self.wait_table()
         self.wait_peer(*TABLE)
-        poll(lambda: set(KINDS) <= set(self.api.watches()), 10, "every kind is watched")
+        for plural in KINDS:
+            self.wait_kind(plural, "it is watched", state="watching", lists=1)
         for prefix in TABLE:
             self.wait_state("installed", prefix)
         self.watch_out()
@@ -195,8 +201,8 @@ class Faulty(Scene):
         """Change an object of a kind; see follows()."""
         self.api.put(change_of(plural, self).obj)
 
-    def follows(self, plural: str, *, put: bool = True) -> None:
-        """A change of this kind arrives in the kernel, and up to then nothing was lost."""
+    def follows(self, plural: str, *, put: bool = True, gone: Iterable[str] = ()) -> None:
+        """A change of this kind arrives in the kernel, and up to then nothing was lost but `gone`."""
         change = change_of(plural, self)
         if put:
             self.api.put(change.obj)
@@ -206,7 +212,8 @@ class Faulty(Scene):
             20,
             f"{plural}: {change.prefix} goes to {change.nodes}",
         )
-        self.unharmed_since(prefix for prefix in TABLE if change.nodes or prefix != change.prefix)
+        mine = set() if change.nodes else {change.prefix}
+        self.unharmed_since(TABLE.keys() - mine - set(gone))
 
 
 # ---- wrong answers ---------------------------------------------------------------------------------

@@ -381,14 +381,26 @@ START_TEST(a_new_distance_removes_the_old_route_only_when_confirmed)
 }
 END_TEST
 
+/* The feed shows the selected route alone: while the old one is better, the new one is never confirmed. */
+START_TEST(a_worse_distance_removes_the_old_route_at_once)
+{
+	installed(VIP1, N1);
+	ck_assert_int_eq(decide_with(VIP1, N1, 17, KVIP_RESOLVE_CONNECTED), 0);
+	expect("+" VIP1 " d17 t77 12\n-" VIP1 " d15\n");
+	feed_add(VIP1, 17, 77, N1);
+	run();
+	ck_assert_int_eq(state_of(VIP1), KVIP_ROUTE_INSTALLED);
+}
+END_TEST
+
 START_TEST(a_distance_changed_there_and_back_leaves_one_route)
 {
 	installed(VIP1, N1);
 	ck_assert_int_eq(decide_with(VIP1, N1, 12, KVIP_RESOLVE_CONNECTED), 0);
 	run();
+	calls[0] = '\0';
 	ck_assert_int_eq(decide_with(VIP1, N1, 15, KVIP_RESOLVE_CONNECTED), 0);
 	run();
-	calls[0] = '\0';
 	feed_add(VIP1, 15, 77, N1);
 	run();
 	ck_assert_ptr_nonnull(strstr(calls, "-" VIP1 " d12\n"));
@@ -661,6 +673,7 @@ int main(void)
 	tcase_add_test(t, nothing_is_removed_without_a_decision);
 	tcase_add_test(t, an_adopted_route_that_is_decided_again_is_sent_without_a_gap);
 	tcase_add_test(t, a_new_distance_removes_the_old_route_only_when_confirmed);
+	tcase_add_test(t, a_worse_distance_removes_the_old_route_at_once);
 	tcase_add_test(t, a_distance_changed_there_and_back_leaves_one_route);
 	tcase_add_test(t, an_operators_route_of_the_same_identity_is_left_alone);
 	tcase_add_test(t, an_operators_better_route_shadows_ours);
