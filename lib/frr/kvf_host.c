@@ -395,17 +395,26 @@ static void keep_state(void)
 		return; /* the reconciler meets the same failure with its next route, and says so */
 }
 
+static void leave_with(int status)
+{
+	kvf_host_stop();
+	exit(status);
+}
+
 static void flush_and_exit(void)
 {
 	struct kvip_recon_summary sum;
 
 	kvip_recon_get_summary(host.recon, &sum);
-	if (!sum.sink_up || !sum.active)
-		return;
-	if (sum.routes == 0) {
-		kvf_host_stop();
-		exit(0);
+	if (!sum.active) {
+		fprintf(stderr, "%s injects: let it carry out `kubevip flush`, or stop it first\n",
+			host.standby);
+		leave_with(1);
 	}
+	if (!sum.sink_up)
+		return;
+	if (sum.routes == 0)
+		leave_with(0);
 	kvip_recon_flush(host.recon, true, kvf_host_now());
 }
 

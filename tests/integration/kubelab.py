@@ -85,7 +85,8 @@ class KubeLab:
 
     def _remove_all(self) -> None:
         for path in LISTS:
-            for item in self.client.get(path)["items"]:
+            # A CRD that has just been established may still answer 429 or 404.
+            for item in poll(lambda: self.client.get(path), 20, f"{path} is served")["items"]:
                 meta, (base, plural) = item["metadata"], path.rsplit("/", 1)
                 if (meta["namespace"], meta["name"]) != ("default", "kubernetes"):
                     self.remove(f"{base}/namespaces/{meta['namespace']}/{plural}/{meta['name']}")
@@ -255,6 +256,10 @@ class KubeLab:
         self.without_route(vip, within)
         poll(lambda: self._dismissed(vip, reason), within, f"{vip} is not routed: {reason}")
         assert self.kinds(vip)[-1:] in ([], ["withdraw"])
+
+    def still_there(self, vip: str) -> None:
+        """Both kernels have the VIP, through whatever nodes."""
+        assert self._r1_hops(vip) and self._at_peer(vip)
 
     def never_routed(self, vip: str) -> None:
         """Nobody has or had the VIP since the test began."""

@@ -30,6 +30,7 @@ from .test_api_faults import (
     cluster_objects,
 )
 
+TOO_DEEP = 128  # one level more than an object may have
 OLD = "192.168.77.140"  # the VIP of objects that are nobody's business
 
 
@@ -40,9 +41,9 @@ def service_event(kind: str = "MODIFIED", rv: int = 0, **changes: object) -> str
     return faults.watch_line(kind, json.dumps(obj))
 
 
-def of_now(text: str, faulty: Faulty) -> str:
-    """The object with a resourceVersion that the next event may have."""
-    return re.sub(r'("resourceVersion": ?)"1"', rf'\1"{faulty.api.bump_rv()}"', text)
+def at_version(version: int, text: str) -> str:
+    """An object of tests.fakeapi.faults with a resourceVersion that fits into the history."""
+    return re.sub(r'("resourceVersion": ?)"1"', rf'\1"{version}"', text)
 
 
 # ---- odd, but right -----------------------------------------------------------------------------------
@@ -84,7 +85,7 @@ def test_odd_answer_is_understood(
     """No error is shown, nothing moves, and what comes afterwards arrives."""
     faulty.begin(streaming=how != LIST)
     if callable(args):
-        text = of_now(args(), faulty)
+        text = at_version(faulty.api.rv() + 1, args())
         args = {"text": faults.watch_line("ADDED", text) if how == WATCH else text}
     before = faulty.kind("services")
     faulty.api.fault(action, PATH["services"], "list" if how == LIST else "watch", **args)
@@ -132,7 +133,7 @@ def test_escaped_text(faulty: Faulty) -> None:
 def test_duplicate_keys(faulty: Faulty) -> None:
     """The last one counts, as for kubectl; and what is not selected is not routed either way."""
     faulty.begin()
-    twice = of_now(faults.duplicate_keys_service(OLD), faulty)
+    twice = at_version(faulty.api.bump_rv(), faults.duplicate_keys_service(OLD))
     faulty.api.send_raw("services", faults.watch_line("ADDED", twice))
     (claim,) = poll(
         lambda: faulty.show("service default/twice")["services"], 10, "the Service is known"
@@ -225,7 +226,7 @@ def test_server_without_streaming_lists_is_asked_once(faulty: Faulty) -> None:
 def test_unreadable_object_in_a_list(faulty: Faulty) -> None:
     """It might be one that we know: the list sweeps nothing, and that is said."""
     faulty.begin(streaming=False)
-    faulty.api.fault("inject", PATH["services"], "list", text=faults.deep_service(100_000))
+    faulty.api.fault("inject", PATH["services"], "list", text=faults.deep_service(TOO_DEEP))
     faulty.api.clear("services")
     faulty.relist()
     found = faulty.wait_kind("services", "the object is counted", objectsRefused=1)
@@ -285,11 +286,26 @@ def test_event_about_nothing_of_ours(line: str, faulty: Faulty) -> None:
 
 def test_unreadable_event(faulty: Faulty) -> None:
     faulty.begin()
-    text = faults.watch_line("ADDED", faults.deep_service(100_000))
-    faulty.api.send_raw("services", text)
+    faulty.api.send_raw("services", faults.watch_line("ADDED", faults.deep_service(TOO_DEEP)))
     faulty.wait_kind("services", "it is counted", objectsRefused=1)
     faulty.untouched()
     faulty.follows("services")
+
+
+@pytest.mark.parametrize("how", [LIST, WATCH])
+def test_bottomless_nesting(how: str, faulty: Faulty) -> None:
+    """What no parser is let near: the answer as a whole is no good."""
+    faulty.begin(streaming=False)
+    text = faults.deep_service(100_000)
+    if how == LIST:
+        faulty.api.fault("inject", PATH["services"], "list", text=text)
+        faulty.relist()
+    else:
+        faulty.api.send_raw("services", faults.watch_line("ADDED", text))
+    assert faulty.wait_error("services")
+    faulty.untouched()
+    faulty.follows("services")
+    faulty.wait_well("services")
 
 
 def test_event_larger_than_any_object(faulty: Faulty) -> None:
@@ -310,8 +326,10 @@ def test_event_without_version(faulty: Faulty) -> None:
     faulty.api.fault("rv", PATH["services"], "watch")
     version = str(faulty.api.rv() + 1)
     faulty.rewatch("services")
+    events = faulty.wait_kind("services", "the bookmark", resourceVersion=version)["events"]
     faulty.follows("services")
-    assert faulty.kind("services")["resourceVersion"] == version
+    found = faulty.wait_kind("services", "the event is counted", events=lambda n: n > events)
+    assert found["resourceVersion"] == version
 
 
 def test_event_older_than_what_was_sent_before(faulty: Faulty) -> None:
@@ -474,7 +492,7 @@ def test_gateway_api_is_installed_later(faulty: Faulty) -> None:
     faulty.api.put(*cluster_objects())
     faulty.configure()
     faulty.start()
-    assert faulty.kind("gateways")["state"] == "absent"
+    faulty.wait_kind("gateways", "it is not served", state="absent")
     faulty.wait_up(CLUSTER)
     faulty.wait_up(LOCAL, hops=faulty.hops("kube1", "kube2"))
     assert faulty.show("service prod/cilium-gateway-gw")["services"][0]["reason"] == "not-selected"

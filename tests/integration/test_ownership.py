@@ -45,7 +45,7 @@ def test_his_first(scene: Scene, operator: TypedRoutes) -> None:
     scene.start()
     scene.add(VIP, wait=False)
     scene.wait_state("shadowed")
-    assert static_routes(scene) == [(1, 0), (15, 77)]
+    poll(lambda: static_routes(scene) == [(1, 0), (15, 77)], 10, "both are in zebra")
     assert scene.route()["nexthops"] == HIS_HOPS
     operator.remove(OWN)
     scene.wait_up(VIP)
