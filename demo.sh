@@ -4,6 +4,7 @@
 # Raise the lab, let a VIP travel from a Service to the second router's kernel, and leave everything up.
 #   ./demo.sh              with the fake API server, unless a kube-apiserver has been built already
 #   ./demo.sh --real-api   with a real kube-apiserver (built on first use: about 5 minutes)
+#   ./demo.sh --fake-api   with the fake one in any case
 #   ./demo.sh down         take it down
 set -eu
 cd "$(dirname "$0")"
@@ -32,9 +33,9 @@ down() {
 }
 
 case "${1:-}" in
-"" | --real-api) ;;
+"" | --real-api | --fake-api) ;;
 down) down; exit 0 ;;
-*) sed -n '4,7s/^# *//p' "$0"; exit 1 ;;
+*) sed -n '4,8s/^# *//p' "$0"; exit 1 ;;
 esac
 
 [ "$(id -u)" = 0 ] || { echo "demo.sh wants root: it makes network namespaces" >&2; exit 1; }
@@ -50,7 +51,7 @@ make -C build -s -j"$(nproc)" all
 api=fake
 if [ "${1:-}" = --real-api ]; then
 	KUBEBUILDER_ASSETS=$(tests/kube/build.sh) api=real
-elif KUBEBUILDER_ASSETS=$(tests/kube/build.sh --no-build 2>/dev/null); then
+elif [ "${1:-}" = "" ] && KUBEBUILDER_ASSETS=$(tests/kube/build.sh --no-build 2>/dev/null); then
 	api=real
 fi
 export KUBEBUILDER_ASSETS

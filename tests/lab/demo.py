@@ -40,6 +40,7 @@ class FakeStory:
         self._api = FakeApiProcess(lan(20)[4], 6443, Pki(directory), lab.api)
         self._recording = Recording(RECORDED)
         self.kubeconfig = self._api.kubeconfig()
+        self._api.set_rv(1)  # a new server counts from above the recording's resourceVersions
         self._play(NODES_READY)
 
     def _play(self, until: int) -> None:
