@@ -30,6 +30,7 @@
 
 #define SETTLE_MS         1000
 #define LOAD_LIMIT_MS     30000
+#define FLUSH_LIMIT_MS    10000
 #define FACTS_MS          50
 #define FIRST_FACTS_MS    2000
 #define TICK_MS           1000
@@ -314,6 +315,8 @@ static void facts_settled(struct kvf_event *t)
 static void addresses_changed(void *ctx)
 {
 	(void)ctx;
+	if (host.opt.flush_and_exit)
+		return; /* the engine stays out of it: what it decided would never be gone */
 	kvf_event_add_timer_ms(host.opt.loop, facts_settled, NULL, FACTS_MS, &host.t_facts);
 }
 
@@ -409,6 +412,10 @@ static void flush_and_exit(void)
 	if (!sum.active) {
 		fprintf(stderr, "%s injects: let it carry out `kubevip flush`, or stop it first\n",
 			host.standby);
+		leave_with(1);
+	}
+	if (!sum.sink_up && kvf_host_now() - host.start_ms >= FLUSH_LIMIT_MS) {
+		fprintf(stderr, "zebra does not answer: nothing is withdrawn\n");
 		leave_with(1);
 	}
 	if (!sum.sink_up)

@@ -51,7 +51,7 @@ struct kvip_meta {
 	kvip_wall created_s; /* creationTimestamp; 0 when absent */
 	bool deleting;       /* deletionTimestamp is set */
 	uint32_t n_labels;
-	struct kvip_label *labels; /* sorted by key, keys unique */
+	struct kvip_label *labels; /* sorted by key, keys unique; none are kept of a slice */
 };
 
 /* One address of status.loadBalancer.ingress[] */

@@ -142,6 +142,7 @@ static void draft_kind(struct kvip_draft *d, struct json_object *json)
 		break;
 	case KVIP_KIND_SLICE:
 		kvip_draft_slice(d, json);
+		d->obj.meta.n_labels = 0; /* they named the Service: nothing selects a slice */
 		break;
 	case KVIP_KIND_NODE:
 		kvip_draft_node(d, json);

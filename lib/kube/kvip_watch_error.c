@@ -139,7 +139,8 @@ static void forbidden(struct kvip_watch *w, const struct kvip_api_error *e, kvip
 	snprintf(advice, sizeof(advice), "grant us get, list and watch on %s",
 		 kvip_kinds[w->kind].plural);
 	note(w, e, advice, now);
-	wait_at_cap(w, "forbidden", now);
+	/* Not at the cap: a server that has just started says this until it has read its RBAC objects. */
+	kvip_watch_fsm(w, KVIP_EV_RETRY, KVIP_BY_BACKOFF, "forbidden", now);
 }
 
 /*

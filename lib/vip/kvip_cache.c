@@ -5,9 +5,9 @@
  * Job: keep the newest object of each name, and the links between kinds. Thread: T1 changes it; T0
  * reads it under the engine's lock.
  *
- * Invariants: an entry is in the tree of its kind as long as it lives. A Service entry exists while there
- * is a Service or a slice that names it, so slices may come before their Service. Links are made when
- * the object is put and never point to a freed entry: who names an entry keeps it. Only
+ * Invariants: an entry is in the tree of its kind as long as it lives. A Service entry exists while
+ * there is a Service or a slice that names it, so slices may come before their Service. Links are
+ * made when the object is put and never point to a freed entry: who names an entry keeps it. Only
  * kvip_cache_put() allocates; a deletion cannot fail.
  *
  * Model: BIRD's refresh cycle (rt_refresh_begin/end), client-go's Replace().
@@ -202,8 +202,8 @@ static void tell_services(struct kvip_cache *c, struct kvip_gateway_entry *g)
 	}
 }
 
-/* Put @s under @to (NULL: under none). The Services of a Gateway make up its claims and the other way round:
- * both Gateways are told. */
+/* Put @s under @to (NULL: under none). The Services of a Gateway make up its claims and the other
+ * way round: both Gateways are told. */
 static void link_gateway(struct kvip_cache *c, struct kvip_service_entry *s,
 			 struct kvip_gateway_entry *to)
 {
@@ -258,7 +258,8 @@ static int find_link(struct kvip_cache *c, const struct kvip_obj *obj, struct kv
 	return *out ? 0 : -ENOMEM;
 }
 
-/* A node that stops being Ready is dated: selection may have to keep the last good ones (rules R4). */
+/* A node that stops being Ready is dated: selection may have to keep the last good ones (rules R4).
+ * */
 static void date_node(struct kvip_cache *c, struct kvip_node_entry *n, const struct kvip_obj *old,
 		      const struct kvip_obj *new)
 {

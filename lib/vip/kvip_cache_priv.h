@@ -2,9 +2,9 @@
 /*
  * Inside of the cache, for selection and the VIP table: entries and their links.
  *
- * An entry outlives its object while others refer to its name (a slice to its Service, a Service to its
- * Gateway), while it is queued or while it has claims; its last object then stays as the holder of
- * the name, so that a deletion never has to allocate.
+ * An entry outlives its object while others refer to its name (a slice to its Service, a Service to
+ * its Gateway), while it is queued or while it has claims; its last object then stays as the holder
+ * of the name, so that a deletion never has to allocate.
  */
 #pragma once
 
@@ -15,9 +15,10 @@
 
 struct kvip_entry {
 	RB_ENTRY(kvip_entry) by_name;
-	struct kvip_obj *obj; /* what is there or, when not present, last was; NULL: only named by others */
-	char *key;	      /* namespace, NUL, name: while @obj is NULL */
-	uint32_t generation;  /* of the last list that named it */
+	struct kvip_obj
+		*obj; /* what is there or, when not present, last was; NULL: only named by others */
+	char *key;    /* namespace, NUL, name: while @obj is NULL */
+	uint32_t generation; /* of the last list that named it */
 	uint8_t kind;
 	bool present;
 };
@@ -56,7 +57,7 @@ struct kvip_gateway_entry {
 
 struct kvip_node_entry {
 	struct kvip_entry e;
-	kvip_msec left_ready_ms; /* when it was last seen to stop being Ready; KVIP_NOT_SEEN: never */
+	kvip_msec left_ready_ms; /* when it was seen to stop being Ready, or KVIP_NOT_SEEN */
 };
 #define KVIP_NOT_SEEN INT64_MIN
 
@@ -73,8 +74,8 @@ static inline const struct kvip_obj *kvip_entry_obj(const struct kvip_entry *e)
 	return e->present ? e->obj : NULL;
 }
 
-/** kvip_cache_first, kvip_cache_next - entries in order of namespace and name, tombstones and names without
- *  object too. */
+/** kvip_cache_first, kvip_cache_next - entries in order of namespace and name, tombstones and names
+ *  without object too. */
 struct kvip_entry *kvip_cache_first(struct kvip_cache *c, enum kvip_kind kind);
 struct kvip_entry *kvip_cache_next(struct kvip_entry *e);
 
@@ -83,5 +84,6 @@ struct kvip_entry *kvip_cache_next(struct kvip_entry *e);
 bool kvip_cache_release(struct kvip_cache *c, struct kvip_owner *o);
 /** kvip_cache_releasable - would kvip_cache_release() free it? */
 bool kvip_cache_releasable(const struct kvip_owner *o);
-/** kvip_cache_reap_nodes - free the entries of nodes that have gone; nobody may point to them any more. */
+/** kvip_cache_reap_nodes - free the entries of nodes that have gone; nobody may point to them any
+ *  more. */
 void kvip_cache_reap_nodes(struct kvip_cache *c);

@@ -4,13 +4,14 @@
  *
  * Job: composition. Thread: T1 runs kvip_engine_step(); T0 publishes, orders and looks.
  *
- * The lock is held by T1 for one slice at a time. pthread mutexes are not fair, so T0 says that it waits
- * (waiters) and T1 lets it go first; the inbox has a mutex of its own and T0 never waits for it.
+ * The lock is held by T1 for one slice at a time. pthread mutexes are not fair, so T0 says that it
+ * waits (waiters) and T1 lets it go first; the inbox has a mutex of its own and T0 never waits for
+ * it.
  *
  * A configuration or new facts are taken over only when everything that came from the API has been
- * decided. What is withdrawn in the batch that follows is therefore the operator's doing and passes the
- * guard (rules R4). If something is left undecided, for want of memory or of facts, that batch counts as the
- * API's: held rather than let go.
+ * decided. What is withdrawn in the batch that follows is therefore the operator's doing and passes
+ * the guard (rules R4). If something is left undecided, for want of memory or of facts, that batch
+ * counts as the API's: held rather than let go.
  */
 #include "vip/kvip_engine_priv.h"
 
@@ -18,7 +19,7 @@
 #include <string.h>
 #include <time.h>
 
-#define YIELD_NS  50000
+#define YIELD_NS   50000
 #define MAX_YIELDS 200
 
 void kvip_engine_lock_t1(struct kvip_engine *e)
@@ -172,8 +173,7 @@ static void drop_added(struct kvip_engine *e)
 
 	for (c = TAILQ_FIRST(&e->table.clusters); c; c = next) {
 		next = TAILQ_NEXT(c, of_table);
-		if (!c->removed &&
-		    (!e->table.conf || !kvip_conf_cluster(e->table.conf, c->name)))
+		if (!c->removed && (!e->table.conf || !kvip_conf_cluster(e->table.conf, c->name)))
 			kvip_engine_cluster_free(kvip_engine_of(c));
 	}
 }
@@ -254,7 +254,8 @@ static void free_removed_clients(struct kvip_engine *e)
 	}
 }
 
-/* Return: 1 when something new is in force, 0 when there was nothing, -ENOMEM: tried again later. */
+/* Return: 1 when something new is in force, 0 when there was nothing, -ENOMEM: tried again later.
+ * */
 static int apply_inbox(struct kvip_engine *e)
 {
 	struct kvip_facts *facts;
@@ -451,7 +452,8 @@ const struct kvip_feed *kvip_engine_feed(struct kvip_engine *e, const char *name
 }
 
 /* Orders: what T1's next step is to do. */
-static int order(struct kvip_engine *e, const char *cluster, void (*give)(struct kvip_engine_cluster *))
+static int order(struct kvip_engine *e, const char *cluster,
+		 void (*give)(struct kvip_engine_cluster *))
 {
 	struct kvip_cluster *c;
 	int rc = cluster ? -ENOENT : 0;

@@ -2,12 +2,12 @@
 /*
  * The engine: everything between the API's bytes and decisions about routes, for all clusters.
  *
- * It runs on T1. T0 reads it for `show` and gives it orders through the functions marked "T0, locked":
- * they take the engine's lock, which T1 holds only for a slice of its work (at most some hundred
- * objects), so that the main loop never waits long. Decisions leave through the mailbox.
+ * It runs on T1. T0 reads it for `show` and gives it orders through the functions marked "T0,
+ * locked": they take the engine's lock, which T1 holds only for a slice of its work (at most some
+ * hundred objects), so that the main loop never waits long. Decisions leave through the mailbox.
  *
- * Nothing is withdrawn but by a decision that says so: what the engine does not (yet) know anything about
- * stays as it is (rules R4).
+ * Nothing is withdrawn but by a decision that says so: what the engine does not (yet) know anything
+ * about stays as it is (rules R4).
  */
 #pragma once
 
@@ -43,18 +43,18 @@ struct kvip_restored {
 	kvip_wall confirmed_s;   /* when that cluster's data was last known to be live */
 	bool in_zebra;           /* the age limit does not apply (rules R4) */
 };
-/** kvip_engine_restore - once, before the first step; copies. Entries that today's configuration allows
- *  are decided as they were until their cluster has synchronised; the others wait, untouched. */
+/** kvip_engine_restore - once, before the first step; copies. Entries that today's configuration
+ *  allows are decided as they were until their cluster has synchronised; the others wait,
+ *  untouched. */
 int kvip_engine_restore(struct kvip_engine *e, const struct kvip_restored *v,
 			size_t n) KVIP_USE_RESULT;
 
 /**
- * kvip_engine_configure - publish a new configuration and/or new facts
- * Each takes a reference; NULL: as before. Any thread; in force from the next step that has nothing left to
- * decide. The newest wins.
- * Facts that were never given: a dry run, nothing local is checked. Facts with known == false: nothing is
- * decided before they are known (an own address must not be routed for a moment); once known, unknown
- * ones do not replace them.
+ * kvip_engine_configure - publish a new configuration and/or new facts Each takes a reference;
+ * NULL: as before. Any thread; in force from the next step that has nothing left to decide. The
+ * newest wins. Facts that were never given: a dry run, nothing local is checked. Facts with known
+ * == false: nothing is decided before they are known (an own address must not be routed for a
+ * moment); once known, unknown ones do not replace them.
  */
 void kvip_engine_configure(struct kvip_engine *e, struct kvip_conf *conf, struct kvip_facts *facts);
 
@@ -65,11 +65,12 @@ void kvip_engine_configure(struct kvip_engine *e, struct kvip_conf *conf, struct
  */
 kvip_msec kvip_engine_step(struct kvip_engine *e, kvip_msec now, kvip_wall wall);
 
-/** kvip_engine_feed - T1: the feed of cluster @name, for hosts without HTTP; NULL: no such cluster (or not yet:
- *  clusters come into being in the step after kvip_engine_configure()). */
+/** kvip_engine_feed - T1: the feed of cluster @name, for hosts without HTTP; NULL: no such cluster
+ *  (or not yet: clusters come into being in the step after kvip_engine_configure()). */
 const struct kvip_feed *kvip_engine_feed(struct kvip_engine *e, const char *name, void **ctx);
 
-/* Orders. T0, locked; carried out by T1's next step: wake it. @cluster NULL: all. Return: 0, -ENOENT. */
+/* Orders. T0, locked; carried out by T1's next step: wake it. @cluster NULL: all. Return: 0,
+ * -ENOENT. */
 int kvip_engine_relist(struct kvip_engine *e, const char *cluster);
 int kvip_engine_accept_withdrawals(struct kvip_engine *e,
 				   const char *cluster); /* clear the guard */
@@ -78,7 +79,8 @@ int kvip_engine_clear_orphans(struct kvip_engine *e);
 /** kvip_engine_republish - post every decision again (T0 has lost its table; takeover). */
 int kvip_engine_republish(struct kvip_engine *e);
 
-/* Views for show: borrowed pointers, valid inside the callback. T0, locked. A callback returns false to stop. */
+/* Views for show: borrowed pointers, valid inside the callback, which must not call the engine: its
+ * lock is held. T0, locked. A callback returns false to stop. */
 struct kvip_claim_view {
 	const char *cluster, *kind, *ns, *name; /* kind: "Service" or "Gateway" */
 	const char *gateway;                    /* owning Gateway's name, or NULL */
@@ -108,7 +110,8 @@ struct kvip_vip_view {
 	const struct kvip_claim_view *claims; /* the holder's first */
 };
 typedef bool kvip_vip_fn(void *ctx, const struct kvip_vip_view *v);
-/** kvip_engine_each_vip - in prefix order, every VIP with at least one claim in range, and restored ones. */
+/** kvip_engine_each_vip - in prefix order, every VIP with at least one claim in range, and restored
+ *  ones. */
 void kvip_engine_each_vip(struct kvip_engine *e, kvip_vip_fn *fn, void *ctx);
 
 /** kvip_engine_show_vip - the one at @p; its claims included. Return: false if there is none. */
@@ -116,8 +119,8 @@ bool kvip_engine_show_vip(struct kvip_engine *e, const struct kvip_prefix *p, kv
 			  void *ctx);
 
 typedef bool kvip_claim_fn(void *ctx, const struct kvip_claim_view *v);
-/** kvip_engine_each_claim - every LoadBalancer Service (and address), the unselected ones too, in order of
- *  cluster, namespace, name, address; and Gateways whose addresses have no Service. */
+/** kvip_engine_each_claim - every LoadBalancer Service (and address), the unselected ones too, in
+ *  order of cluster, namespace, name, address; and Gateways whose addresses have no Service. */
 void kvip_engine_each_claim(struct kvip_engine *e, kvip_claim_fn *fn, void *ctx);
 
 struct kvip_node_view {
@@ -158,13 +161,15 @@ void kvip_engine_each_cluster(struct kvip_engine *e, kvip_cluster_fn *fn, void *
 
 struct kvip_engine_summary {
 	size_t clusters, vips_routed, vips_held, vips_restored, conflicts, nhsets;
-	uint64_t table_digest; /* sum of a hash of (prefix, next hops, tag, distance) over decided routes: compare two routers (F20) */
+	/* sum of a hash of (prefix, next hops, tag, distance) over decided routes: compare two routers
+	 * (F20) */
+	uint64_t table_digest;
 	uint64_t conf_generation;
 	size_t backlog; /* keys still to be decided */
 };
 void kvip_engine_get_summary(struct kvip_engine *e, struct kvip_engine_summary *out);
 
-/** kvip_engine_cluster_seen - T0, locked: identity and wall time of the last proof of life, for the state
- *  file. Return: false while nothing is known. */
+/** kvip_engine_cluster_seen - T0, locked: identity and wall time of the last proof of life, for the
+ *  state file. Return: false while nothing is known. */
 bool kvip_engine_cluster_seen(struct kvip_engine *e, const char *cluster, char *identity,
 			      size_t size, kvip_wall *confirmed_s);

@@ -2,15 +2,16 @@
 /*
  * DOC: a cluster and its client: life, synchronisation, loss of the API.
  *
- * Thread: T1. Clients are made, stepped and freed without the engine's lock, because they call back under
- * it; what T0 may see of them is a copy.
+ * Thread: T1. Clients are made, stepped and freed without the engine's lock, because they call back
+ * under it; what T0 may see of them is a copy.
  *
- * A cluster is live once every mandatory kind has listed and each optional one has listed, is absent, is
- * failing or has been silent for KVIP_OPTIONAL_WAIT_MS. New credentials get a client and a cache of
- * their own; when that has synchronised it takes the old one's place, as one relist. Only selection
- * lines changed: the client is not touched.
+ * A cluster is live once every mandatory kind has listed and each optional one has listed, is
+ * absent, is failing or has been silent for KVIP_OPTIONAL_WAIT_MS. New credentials get a client and
+ * a cache of their own; when that has synchronised it takes the old one's place, as one relist.
+ * Only selection lines changed: the client is not touched.
  *
- * API loss (rules R4): a mandatory kind without proof of life for twice its watch time-out, or 401/403 on one.
+ * API loss (rules R4): a mandatory kind without proof of life for twice its watch time-out, or
+ * 401/403 on one.
  */
 #include "vip/kvip_engine_priv.h"
 
@@ -19,8 +20,8 @@
 #include <string.h>
 
 const struct kvip_client_ops kvip_client_real_ops = {
-	.new = kvip_client_new,
-	.free = kvip_client_free,
+	.create = kvip_client_new,
+	.destroy = kvip_client_free,
 	.step = kvip_client_step,
 	.relist = kvip_client_relist,
 	.get_status = kvip_client_get_status,
@@ -67,7 +68,7 @@ int kvip_engine_cluster_new(struct kvip_engine *e, const struct kvip_cluster_con
 void kvip_engine_client_free(struct kvip_engine_cluster *ec)
 {
 	if (ec->client)
-		ec->engine->client_ops->free(ec->client);
+		ec->engine->client_ops->destroy(ec->client);
 	ec->client = NULL;
 }
 
@@ -96,7 +97,8 @@ static bool same_texts(const struct kvip_strings *a, const struct kvip_strings *
 	return true;
 }
 
-bool kvip_engine_same_connection(const struct kvip_cluster_conf *a, const struct kvip_cluster_conf *b)
+bool kvip_engine_same_connection(const struct kvip_cluster_conf *a,
+				 const struct kvip_cluster_conf *b)
 {
 	return same_text(a->kubeconfig, b->kubeconfig) && same_text(a->context, b->context) &&
 	       a->in_cluster == b->in_cluster && same_texts(&a->servers, &b->servers) &&
@@ -135,7 +137,8 @@ static uint64_t seed_for(const struct kvip_engine *e, const char *name)
 	return h;
 }
 
-/* What the former client had begun is over; a cluster that had synchronised is fed aside from now on. */
+/* What the former client had begun is over; a cluster that had synchronised is fed aside from now
+ * on. */
 static int prepare_cache(struct kvip_engine_cluster *ec)
 {
 	struct kvip_cache *shadow = NULL;
@@ -158,7 +161,8 @@ static int prepare_cache(struct kvip_engine_cluster *ec)
 	return 0;
 }
 
-/* Make the client that today's configuration wants. Without memory: tried again by the next step. */
+/* Make the client that today's configuration wants. Without memory: tried again by the next step.
+ * */
 static void renew_client(struct kvip_engine_cluster *ec)
 {
 	struct kvip_engine *e = ec->engine;
@@ -171,8 +175,8 @@ static void renew_client(struct kvip_engine_cluster *ec)
 	kvip_engine_client_free(ec);
 	if (prepare_cache(ec))
 		return;
-	if (e->client_ops->new(e->deps.http, &cc, &hooks, e->deps.log, seed_for(e, cc.name), e->now,
-			       &ec->client))
+	if (e->client_ops->create(e->deps.http, &cc, &hooks, e->deps.log, seed_for(e, cc.name),
+				  e->now, &ec->client))
 		ec->client = NULL;
 	else
 		ec->client_stale = false;
@@ -251,8 +255,9 @@ static void become_synced(struct kvip_engine_cluster *ec)
 	} else {
 		kvip_table_go_live(&ec->c);
 	}
-	kvip_log(ec->c.table->log, KVIP_LOG_INFO, "cluster %s: synchronised: %zu Services, %zu nodes",
-		 ec->c.name, kvip_cache_count(ec->c.cache, KVIP_KIND_SERVICE),
+	kvip_log(ec->c.table->log, KVIP_LOG_INFO,
+		 "cluster %s: synchronised: %zu Services, %zu nodes", ec->c.name,
+		 kvip_cache_count(ec->c.cache, KVIP_KIND_SERVICE),
 		 kvip_cache_count(ec->c.cache, KVIP_KIND_NODE));
 }
 
@@ -280,9 +285,10 @@ static kvip_msec loss_deadline(const struct kvip_engine_cluster *ec, kvip_msec *
 	*oldest_proof = KVIP_NEVER;
 	for (int k = 0; k < KVIP_KIND_MAX; k++) {
 		const struct kvip_watch_status *s = &ec->status->kind[k];
-		kvip_msec proof = s->last_proof_ms > ec->started_ms ? s->last_proof_ms : ec->started_ms;
-		kvip_msec timeout = s->watch_timeout_ms ? s->watch_timeout_ms :
-							  KVIP_DEFAULT_WATCH_TIMEOUT_MS;
+		kvip_msec proof = s->last_proof_ms > ec->started_ms ? s->last_proof_ms
+								    : ec->started_ms;
+		kvip_msec timeout = s->watch_timeout_ms ? s->watch_timeout_ms
+							: KVIP_DEFAULT_WATCH_TIMEOUT_MS;
 
 		if (!kvip_kinds[k].mandatory)
 			continue;
@@ -297,8 +303,8 @@ static void note_loss(struct kvip_engine_cluster *ec, bool lost)
 	if (lost == (ec->lost_ms != KVIP_NEVER))
 		return;
 	ec->lost_ms = lost ? ec->engine->now : KVIP_NEVER;
-	kvip_log(ec->c.table->log, lost ? KVIP_LOG_WARN : KVIP_LOG_INFO, "cluster %s: %s", ec->c.name,
-		 lost ? "the API is lost: the last table is held" : "the API is back");
+	kvip_log(ec->c.table->log, lost ? KVIP_LOG_WARN : KVIP_LOG_INFO, "cluster %s: %s",
+		 ec->c.name, lost ? "the API is lost: the last table is held" : "the API is back");
 }
 
 static kvip_msec review_loss(struct kvip_engine_cluster *ec)

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * DOC: the clusters' feeds: from a client's list+watch machines, or a host without HTTP, into the cache.
+ * DOC: the clusters' feeds: from a client's list+watch machines, or a host without HTTP, into the
+ * cache.
  *
- * Job: two equal tables of functions. A client calls the inner one between the lock hooks that it was
- * given, so that it can feed a whole chunk of bytes under one lock; whoever was given
+ * Job: two equal tables of functions. A client calls the inner one between the lock hooks that it
+ * was given, so that it can feed a whole chunk of bytes under one lock; whoever was given
  * kvip_engine_feed() calls the outer one, which locks by itself. Thread: T1.
  *
- * While a cluster has new credentials, what they bring goes to a cache of its own (shadow) and nothing is
- * decided from it: see kvip_engine_review().
+ * While a cluster has new credentials, what they bring goes to a cache of its own (shadow) and
+ * nothing is decided from it: see kvip_engine_review().
  */
 #include "vip/kvip_engine_priv.h"
 
@@ -68,7 +69,8 @@ static void inner_abort(void *ctx, enum kvip_kind kind)
 	kvip_cache_refresh_abort(fed_cache(ctx), kind);
 }
 
-/* No such kind (any more). What it listed before stays: nothing is removed for want of information. */
+/* No such kind (any more). What it listed before stays: nothing is removed for want of information.
+ * */
 static void inner_absent(void *ctx, enum kvip_kind kind)
 {
 	struct kvip_engine_cluster *ec = ctx;

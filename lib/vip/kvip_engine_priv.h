@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Inside of the engine: its clusters with their clients, its lock and its orders. For kvip_engine*.c and
- * their tests.
+ * Inside of the engine: its clusters with their clients, its lock and its orders. For
+ * kvip_engine*.c and their tests.
  */
 #pragma once
 
@@ -25,30 +25,30 @@
 struct kvip_engine_cluster {
 	struct kvip_cluster c; /* first */
 	struct kvip_engine *engine;
-	struct kvip_client *client; /* T1's alone */
+	struct kvip_client *client;                /* T1's alone */
 	struct kvip_client_status *status, *fresh; /* a copy for T0; T1's scratch */
 	kvip_msec status_ms;
 	struct kvip_cache *shadow; /* fed by new credentials until they have synchronised */
 	bool listed[KVIP_KIND_MAX], absent[KVIP_KIND_MAX];
-	bool identity_known;	/* read since the client was made */
-	char answers_as[64];	/* the identity last read */
-	bool relist_wanted;	/* orders from T0 */
+	bool identity_known; /* read since the client was made */
+	char answers_as[64]; /* the identity last read */
+	bool relist_wanted;  /* orders from T0 */
 	bool accept_wanted;
-	bool client_stale;	/* its configuration has changed: to be made anew */
-	kvip_msec started_ms;	/* of the client */
+	bool client_stale;      /* its configuration has changed: to be made anew */
+	kvip_msec started_ms;   /* of the client */
 	kvip_msec mandatory_ms; /* when the last mandatory kind was listed; 0: not yet */
 	kvip_msec synced_ms;
-	kvip_msec lost_ms;	/* since when the API is lost; KVIP_NEVER: it is not */
-	kvip_msec fed_ms;	/* last call of the feed */
-	kvip_wall confirmed_s;	/* wall time of the last proof of life */
+	kvip_msec lost_ms;     /* since when the API is lost; KVIP_NEVER: it is not */
+	kvip_msec fed_ms;      /* last call of the feed */
+	kvip_wall confirmed_s; /* wall time of the last proof of life */
 };
 
 /* The client, as the engine uses it: kvip_client.h's functions, or a test's. */
 struct kvip_client_ops {
-	int (*new)(struct kvip_http *http, const struct kvip_client_conf *conf,
-		   const struct kvip_client_hooks *hooks, const struct kvip_log *log, uint64_t seed,
-		   kvip_msec now, struct kvip_client **out);
-	void (*free)(struct kvip_client *c);
+	int (*create)(struct kvip_http *http, const struct kvip_client_conf *conf,
+		      const struct kvip_client_hooks *hooks, const struct kvip_log *log,
+		      uint64_t seed, kvip_msec now, struct kvip_client **out);
+	void (*destroy)(struct kvip_client *c);
 	kvip_msec (*step)(struct kvip_client *c, kvip_msec now);
 	void (*relist)(struct kvip_client *c, kvip_msec now);
 	void (*get_status)(const struct kvip_client *c, struct kvip_client_status *out);
@@ -65,7 +65,7 @@ struct kvip_engine {
 	struct kvip_conf *new_conf; /* of the inbox */
 	struct kvip_facts *new_facts;
 	bool clear_orphans, republish; /* orders */
-	bool servers_changed;	       /* the list of API servers may have */
+	bool servers_changed;          /* the list of API servers may have */
 	struct kvip_prefix republish_at;
 	bool republishing;
 	kvip_msec now;
@@ -93,13 +93,15 @@ void kvip_engine_client_free(struct kvip_engine_cluster *ec);
 /** kvip_engine_same_connection - may the client be kept? */
 bool kvip_engine_same_connection(const struct kvip_cluster_conf *a,
 				 const struct kvip_cluster_conf *b);
-/** kvip_engine_clients_step - T1, no lock held: make, step and read the clients. Return: deadline. */
+/** kvip_engine_clients_step - T1, no lock held: make, step and read the clients. Return: deadline.
+ *  */
 kvip_msec kvip_engine_clients_step(struct kvip_engine *e);
 /** kvip_engine_review - lock held: synchronisation, API loss. Return: deadline. */
 kvip_msec kvip_engine_review(struct kvip_engine_cluster *ec);
 
 /* kvip_engine_servers.c */
-/** kvip_engine_collect_servers - addresses of all API servers that are known, sorted; NULL without memory. */
+/** kvip_engine_collect_servers - addresses of all API servers that are known, sorted; NULL without
+ *  memory. */
 struct kvip_addrset *kvip_engine_collect_servers(struct kvip_engine *e) KVIP_USE_RESULT;
 
 /* kvip_engine_feed.c */

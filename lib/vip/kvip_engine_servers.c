@@ -2,8 +2,9 @@
 /*
  * DOC: the addresses of API servers, which are never VIPs (rules R3).
  *
- * Job: IP literals in the `server` lines and in the URLs the clients use (a kubeconfig's). Names are not
- * resolved: a VIP that a name points to is the operator's to reserve. Thread: T1, lock held.
+ * Job: IP literals in the `server` lines and in the URLs the clients use (a kubeconfig's). Names
+ * are not resolved: a VIP that a name points to is the operator's to reserve. Thread: T1, lock
+ * held.
  */
 #include "vip/kvip_engine_priv.h"
 

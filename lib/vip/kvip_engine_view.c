@@ -2,8 +2,8 @@
 /*
  * DOC: what `show` sees: VIPs, claims, clusters, counts. Thread: T0, which takes the engine's lock.
  *
- * Everything is lent for the time of one callback. Without memory for the list of a VIP's claims the
- * VIP is shown without them.
+ * Everything is lent for the time of one callback. Without memory for the list of a VIP's claims
+ * the VIP is shown without them.
  */
 #include "vip/kvip_engine_priv.h"
 
@@ -88,8 +88,8 @@ static void describe_winner(const struct kvip_vip *vip, const struct kvip_claim 
 	buf[0] = '\0';
 	if (w) {
 		m = &w->owner->e.obj->meta;
-		snprintf(buf, WINNER_STRLEN, "%s/%s %s/%s", w->cluster->name, kind_name(w->owner), m->ns,
-			 m->name);
+		snprintf(buf, WINNER_STRLEN, "%s/%s %s/%s", w->cluster->name, kind_name(w->owner),
+			 m->ns, m->name);
 	} else if (vip->restored) {
 		snprintf(buf, WINNER_STRLEN, "%s (restored)", vip->restored->cluster);
 	}
@@ -143,7 +143,8 @@ static struct kvip_claim_view *view_claims(struct kvip_table *t, struct kvip_vip
 
 static bool guard_holds(const struct kvip_vip *v)
 {
-	return v->holder && v->holder->guard.active && (v->queue == KVIP_QUEUE_PENDING || v->was_pending);
+	return v->holder && v->holder->guard.active &&
+	       (v->queue == KVIP_QUEUE_PENDING || v->was_pending);
 }
 
 static enum kvip_reason vip_warning(const struct kvip_vip *v)
@@ -252,8 +253,8 @@ static bool says_any(const struct kvip_selector *s)
 	return strcmp(kvip_selector_text(s), "any") == 0;
 }
 
-/* A Service without an address to speak of: why. Of those that are no load balancers only the ones that a
- * block picks by their labels, else `any` would list every Service of the cluster. */
+/* A Service without an address to speak of: why. Of those that are no load balancers only the ones
+ * that a block picks by their labels, else `any` would list every Service of the cluster. */
 static bool show_addressless(struct claim_walk *w, const struct kvip_cluster *c,
 			     const struct kvip_owner *o)
 {
@@ -325,7 +326,8 @@ void kvip_engine_each_claim(struct kvip_engine *e, kvip_claim_fn *fn, void *ctx)
 	TAILQ_FOREACH(c, &e->table.clusters, of_table) {
 		if (c->removed)
 			continue;
-		if (!show_owners(&w, c, KVIP_KIND_SERVICE) || !show_owners(&w, c, KVIP_KIND_GATEWAY))
+		if (!show_owners(&w, c, KVIP_KIND_SERVICE) ||
+		    !show_owners(&w, c, KVIP_KIND_GATEWAY))
 			break;
 	}
 	kvip_engine_unlock(e);

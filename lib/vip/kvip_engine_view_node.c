@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * DOC: what `show` sees of nodes and clusters, and the summary. Thread: T0, which takes the engine's lock.
+ * DOC: what `show` sees of nodes and clusters, and the summary. Thread: T0, which takes the
+ * engine's lock.
  *
- * VIPs per node are counted at the time of asking: once over the table by next-hop set, of which there are few,
- * then over the sets' addresses.
+ * VIPs per node are counted at the time of asking: once over the table by next-hop set, of which
+ * there are few, then over the sets' addresses.
  */
 #include "vip/kvip_engine_priv.h"
 
@@ -115,7 +116,8 @@ static bool show_node(const struct kvip_cluster *c, const struct kvip_obj *obj, 
 	return fn(ctx, &v);
 }
 
-static bool show_nodes(const struct kvip_cluster *c, struct node_walk *w, kvip_node_fn *fn, void *ctx)
+static bool show_nodes(const struct kvip_cluster *c, struct node_walk *w, kvip_node_fn *fn,
+		       void *ctx)
 {
 	struct kvip_entry *e;
 
@@ -151,7 +153,8 @@ static enum kvip_cluster_state cluster_state(const struct kvip_engine_cluster *e
 	return ec->lost_ms != KVIP_NEVER ? KVIP_CLUSTER_STALE : KVIP_CLUSTER_LIVE;
 }
 
-/* The oldest of the mandatory kinds' last proofs of life; without HTTP the last call of the feed. */
+/* The oldest of the mandatory kinds' last proofs of life; without HTTP the last call of the feed.
+ * */
 static kvip_msec last_proof(const struct kvip_engine_cluster *ec)
 {
 	kvip_msec oldest = KVIP_NEVER;
@@ -231,8 +234,8 @@ void kvip_engine_get_summary(struct kvip_engine *e, struct kvip_engine_summary *
 	out->nhsets = kvip_nhsets_count(e->deps.nhsets);
 }
 
-bool kvip_engine_cluster_seen(struct kvip_engine *e, const char *cluster, char *identity, size_t size,
-			      kvip_wall *confirmed_s)
+bool kvip_engine_cluster_seen(struct kvip_engine *e, const char *cluster, char *identity,
+			      size_t size, kvip_wall *confirmed_s)
 {
 	struct kvip_engine_cluster *ec;
 	struct kvip_cluster *c;

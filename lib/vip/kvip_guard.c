@@ -4,12 +4,12 @@
  *
  * Job: trip, hold, release. Thread: T1.
  *
- * It trips when pending and recent withdrawals together exceed the percentage of what the cluster had
- * before them *and* the minimum, or when a relist would leave no VIP at all, or while another cluster
- * answers under the name of this one. Once it has tripped it does not let go because time passes: the
- * window slides, a mistake does not. It releases when the operator accepts, when release-after has
- * passed, or when the table has come back: no more than the minimum still waits, and the rest is within
- * the percentage of what there was.
+ * It trips when pending and recent withdrawals together exceed the percentage of what the cluster
+ * had before them *and* the minimum, or when a relist would leave no VIP at all, or while another
+ * cluster answers under the name of this one. Once it has tripped it does not let go because time
+ * passes: the window slides, a mistake does not. It releases when the operator accepts, when
+ * release-after has passed, or when the table has come back: no more than the minimum still waits,
+ * and the rest is within the percentage of what there was.
  */
 #include "vip/kvip_guard.h"
 
@@ -53,7 +53,8 @@ static bool came_back(const struct kvip_guard *g, const struct kvip_guard_case *
 	size_t left = c->routed - c->pending;
 
 	return c->pending <= c->min &&
-	       left * 100 >= (size_t)(100 - (c->percent < 100 ? c->percent : 100)) * g->base && left;
+	       left * 100 >= (size_t)(100 - (c->percent < 100 ? c->percent : 100)) * g->base &&
+	       left;
 }
 
 /* Let go; what waits passes uncounted. */

@@ -2,9 +2,9 @@
 /*
  * The withdrawal guard of one cluster: rules R4, the paragraph "Guard".
  *
- * It judges numbers, knows no VIP and has no clock. It is asked at the end of a batch, when everything
- * that an event or a relist has to say is known, so that a batch is held as a whole and not from its
- * middle on.
+ * It judges numbers, knows no VIP and has no clock. It is asked at the end of a batch, when
+ * everything that an event or a relist has to say is known, so that a batch is held as a whole and
+ * not from its middle on.
  */
 #pragma once
 
@@ -18,18 +18,18 @@
 
 struct kvip_guard {
 	uint32_t per_second[KVIP_GUARD_WINDOW_S]; /* withdrawals carried out, by second */
-	int64_t second;				  /* that the newest of them is for */
+	int64_t second;                           /* that the newest of them is for */
 	bool active;
-	bool passing;	  /* accepted or released: what waits goes, and is not counted */
+	bool passing; /* accepted or released: what waits goes, and is not counted */
 	kvip_msec since_ms;
-	size_t base;	  /* VIPs that the cluster had when the guard became active */
+	size_t base; /* VIPs that the cluster had when the guard became active */
 };
 
 struct kvip_guard_case {
 	uint32_t percent, min, release_s; /* of the configuration */
-	size_t routed;	   /* VIPs of the cluster in force, the pending ones among them */
-	size_t pending;	   /* that the cluster's side wants withdrawn */
-	bool relisted;	   /* a list was completed in this batch */
+	size_t routed;  /* VIPs of the cluster in force, the pending ones among them */
+	size_t pending; /* that the cluster's side wants withdrawn */
+	bool relisted;  /* a list was completed in this batch */
 	bool identity_changed;
 };
 

@@ -2,13 +2,13 @@
 /*
  * DOC: selection of one claim: features F1 to F5, F14, rules R3.
  *
- * Job: the addresses that an owner names, the advertise block that takes them, and the answer for each.
- * Thread: T1, or T0 under the engine's lock for what is only shown. Pure.
+ * Job: the addresses that an owner names, the advertise block that takes them, and the answer for
+ * each. Thread: T1, or T0 under the engine's lock for what is only shown. Pure.
  *
- * The labels of the Gateway that owns a Service select it as if they were its own (F4). They are one set:
- * a label of the Service stands above the Gateway's of the same key. So `a=b` is met by either object,
- * and `!a`, `a!=b` are broken by either: an exclusion on the Gateway is not undone by its generated
- * Service, which carries no such label.
+ * The labels of the Gateway that owns a Service select it as if they were its own (F4). They are
+ * one set: a label of the Service stands above the Gateway's of the same key. So `a=b` is met by
+ * either object, and `!a`, `a!=b` are broken by either: an exclusion on the Gateway is not undone
+ * by its generated Service, which carries no such label.
  *
  * Sources: KEP-1860 (ipMode); Cilium's BGP control plane for the pseudo-labels
  * io.kubernetes.service.name and io.kubernetes.service.namespace.
@@ -20,7 +20,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define PSEUDO_NAME	 "io.kubernetes.service.name"
+#define PSEUDO_NAME      "io.kubernetes.service.name"
 #define PSEUDO_NAMESPACE "io.kubernetes.service.namespace"
 
 const char *kvip_source_name(enum kvip_source s)
@@ -141,11 +141,13 @@ static enum kvip_selected_by service_labels_match(const struct kvip_selector *se
 	return gw ? KVIP_BY_GATEWAY : KVIP_BY_NONE;
 }
 
-static enum kvip_selected_by labels_match(const struct kvip_selector *sel, const struct kvip_owner *o)
+static enum kvip_selected_by labels_match(const struct kvip_selector *sel,
+					  const struct kvip_owner *o)
 {
 	if (o->e.kind == KVIP_KIND_SERVICE)
 		return service_labels_match(sel, (const struct kvip_service_entry *)o);
-	return kvip_selector_matches(sel, &o->e.obj->meta, NULL, 0) ? KVIP_BY_GATEWAY : KVIP_BY_NONE;
+	return kvip_selector_matches(sel, &o->e.obj->meta, NULL, 0) ? KVIP_BY_GATEWAY
+								    : KVIP_BY_NONE;
 }
 
 int kvip_select_block(const struct kvip_cluster_conf *conf, const struct kvip_owner *o,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Selection: which addresses a Service or Gateway claims, whether the configuration lets it have them, and
- * through which nodes they are reached. A pure function of what struct kvip_select points to; the VIP
- * table calls it again whenever one of those things has changed.
+ * Selection: which addresses a Service or Gateway claims, whether the configuration lets it have
+ * them, and through which nodes they are reached. A pure function of what struct kvip_select points
+ * to; the VIP table calls it again whenever one of those things has changed.
  *
  * Deliberately without what only this router sees (next-hop tracking, links): two routers with the
  * same input decide the same (features F20). For .c files and *_priv.h of lib/vip.
@@ -26,9 +26,9 @@ enum kvip_source {
 const char *kvip_source_name(enum kvip_source s);
 
 /*
- * A node that stopped being Ready no longer than this before the last one did is one of "the last good
- * nodes" (rules R4): kubelets that are cut off together turn Unknown within one node-monitor period
- * of each other (40 s grace, 5 s period), not at once.
+ * A node that stopped being Ready no longer than this before the last one did is one of "the last
+ * good nodes" (rules R4): kubelets that are cut off together turn Unknown within one node-monitor
+ * period of each other (40 s grace, 5 s period), not at once.
  */
 #define KVIP_LAST_GOOD_WINDOW_MS 120000
 
@@ -45,12 +45,12 @@ void kvip_addrset_settle(struct kvip_addrset *s);
 struct kvip_member {
 	const struct kvip_node_entry *node;
 	struct kvip_addr v4, v6; /* family NONE: it has none of the wanted kind */
-	uint8_t reason;		 /* SELECTED, NODE_KEPT, or why it is not eligible */
+	uint8_t reason;          /* SELECTED, NODE_KEPT, or why it is not eligible */
 };
 
 /* The nodes of a cluster as one advertise block sees them, by name. */
 struct kvip_nodeset {
-	char *block; /* its name, a copy */
+	char *block;                          /* its name, a copy */
 	const struct kvip_nhset *all4, *all6; /* next hops of all eligible nodes */
 	size_t n_eligible;
 	bool kept; /* NODE_KEPT among them */
@@ -58,12 +58,13 @@ struct kvip_nodeset {
 	struct kvip_member v[];
 };
 
-/* What selection knows of a cluster's nodes: computed once when a node or the configuration changes. */
+/* What selection knows of a cluster's nodes: computed once when a node or the configuration
+ * changes. */
 struct kvip_nodes {
 	struct kvip_addrset *taken; /* what can be no VIP because it is a node's */
-	size_t n_sets;		    /* one for each advertise block, in its order */
+	size_t n_sets;              /* one for each advertise block, in its order */
 	struct kvip_nodeset **sets;
-	uint64_t *bits;		  /* scratch: one per member */
+	uint64_t *bits;           /* scratch: one per member */
 	struct kvip_addr *picked; /* scratch: one per member */
 };
 
@@ -88,10 +89,11 @@ static inline bool kvip_member_eligible(const struct kvip_member *m)
 struct kvip_select {
 	const struct kvip_conf *conf;
 	const struct kvip_cluster_conf *cluster;
-	const struct kvip_facts *facts; /* NULL: a dry run, nothing local is checked */
+	const struct kvip_facts *facts;          /* NULL: a dry run, nothing local is checked */
 	const struct kvip_addrset *const *taken; /* node addresses, of every cluster */
 	size_t n_taken;
-	const struct kvip_addrset *servers; /* API servers' addresses, of every cluster; may be NULL */
+	const struct kvip_addrset
+		*servers; /* API servers' addresses, of every cluster; may be NULL */
 	const struct kvip_nodes *nodes;
 	struct kvip_nhsets *nhsets;
 	bool api_lost; /* for longer than on-api-loss allows */
@@ -101,10 +103,11 @@ struct kvip_select {
 struct kvip_wanted {
 	struct kvip_addr addr;
 	uint8_t source; /* enum kvip_source */
-	bool proxy;	/* ipMode: Proxy */
+	bool proxy;     /* ipMode: Proxy */
 };
 #define KVIP_MAX_WANTED (3 * KVIP_MAX_ADDRS)
-/** kvip_select_wanted - the addresses of @o that the configuration could take, strongest source first. */
+/** kvip_select_wanted - the addresses of @o that the configuration could take, strongest source
+ *  first. */
 size_t kvip_select_wanted(const struct kvip_cluster_conf *conf, const struct kvip_owner *o,
 			  struct kvip_wanted *out);
 
@@ -112,11 +115,11 @@ enum kvip_selected_by { KVIP_BY_NONE = 0, KVIP_BY_SERVICE, KVIP_BY_GATEWAY };
 
 /* The answer for one claim. */
 struct kvip_selected {
-	uint8_t reason;	 /* SELECTED, or why not */
-	uint8_t warning; /* NONE, or one of level WARN */
-	uint8_t by;	 /* enum kvip_selected_by */
-	int16_t block;	 /* index of the advertise block; -1: none matched */
-	uint32_t usable, total; /* endpoints */
+	uint8_t reason;               /* SELECTED, or why not */
+	uint8_t warning;              /* NONE, or one of level WARN */
+	uint8_t by;                   /* enum kvip_selected_by */
+	int16_t block;                /* index of the advertise block; -1: none matched */
+	uint32_t usable, total;       /* endpoints */
 	const struct kvip_nhset *nhs; /* one reference, if SELECTED */
 };
 /**
@@ -128,27 +131,29 @@ int kvip_select_claim(const struct kvip_select *s, const struct kvip_owner *o,
 		      const struct kvip_wanted *w, bool present,
 		      struct kvip_selected *out) KVIP_USE_RESULT;
 
-/** kvip_reason_counts - does a claim with this result take part in the order of rules R3? True for SELECTED and
- *  for what only lacks endpoints or nodes. */
+/** kvip_reason_counts - does a claim with this result take part in the order of rules R3? True for
+ *  SELECTED and for what only lacks endpoints or nodes. */
 bool kvip_reason_counts(enum kvip_reason r);
 
 /* The parts of it. */
-/** kvip_select_range - the longest vip-range with @a decides; @ns NULL: the namespace is not known and
- *  not asked. Return: NONE (and *@allow_connected set if it says so; may be NULL), OUT_OF_RANGE,
- *  OTHER_NAMESPACE. */
+/** kvip_select_range - the longest vip-range with @a decides; @ns NULL: the namespace is not known
+ *  and not asked. Return: NONE (and *@allow_connected set if it says so; may be NULL),
+ *  OUT_OF_RANGE, OTHER_NAMESPACE. */
 enum kvip_reason kvip_select_range(const struct kvip_cluster_conf *conf, const char *ns,
 				   const struct kvip_addr *a, bool *allow_connected);
-/** kvip_select_address - range, binding, and everything that is refused always (rules R3). NONE: it may be. */
+/** kvip_select_address - range, binding, and everything that is refused always (rules R3). NONE: it
+ *  may be. */
 enum kvip_reason kvip_select_address(const struct kvip_select *s, const char *ns,
 				     const struct kvip_addr *a);
-/** kvip_select_plist - the cluster's prefix-list. NONE; PREFIX_LIST_HOLDS (undefined, but @present); or why
- *  not. */
+/** kvip_select_plist - the cluster's prefix-list. NONE; PREFIX_LIST_HOLDS (undefined, but
+ *  @present); or why not. */
 enum kvip_reason kvip_select_plist(const struct kvip_select *s, const struct kvip_addr *a,
 				   bool present);
-/** kvip_select_block - the first advertise block, in natural order, that takes @o's addresses of @source; -1:
- *  none. */
+/** kvip_select_block - the first advertise block, in natural order, that takes @o's addresses of
+ *  @source; -1: none. */
 int kvip_select_block(const struct kvip_cluster_conf *conf, const struct kvip_owner *o,
 		      enum kvip_source source, enum kvip_selected_by *by);
-/** kvip_select_next_hops - endpoints and nodes: fills reason, warning, usable, total, nhs of @out. 0, -ENOMEM. */
-int kvip_select_next_hops(const struct kvip_select *s, const struct kvip_owner *o,
-			  size_t block, uint8_t family, struct kvip_selected *out) KVIP_USE_RESULT;
+/** kvip_select_next_hops - endpoints and nodes: fills reason, warning, usable, total, nhs of @out.
+ *  0, -ENOMEM. */
+int kvip_select_next_hops(const struct kvip_select *s, const struct kvip_owner *o, size_t block,
+			  uint8_t family, struct kvip_selected *out) KVIP_USE_RESULT;

@@ -2,10 +2,10 @@
 /*
  * DOC: which addresses a cluster may claim: features F14, F15, rules R3.
  *
- * Job: default deny. An address must lie in a vip-range, the longest one that holds it must be free or
- * bound to the claim's namespace (so that `vip-range 10.1.0.0/16 namespace prod` reserves that part of a
- * wider range), and it must be none of those that are refused whatever the configuration says. Thread:
- * any; pure.
+ * Job: default deny. An address must lie in a vip-range, the longest one that holds it must be free
+ * or bound to the claim's namespace (so that `vip-range 10.1.0.0/16 namespace prod` reserves that
+ * part of a wider range), and it must be none of those that are refused whatever the configuration
+ * says. Thread: any; pure.
  */
 #include "vip/kvip_select.h"
 

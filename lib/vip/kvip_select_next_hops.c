@@ -2,12 +2,12 @@
 /*
  * DOC: from endpoints and nodes to next hops: features F6, F7, F8, F11's count, rules R2, R3.
  *
- * Job: the set of next hops of one Service for one address family. Thread: T1; changes nothing but the
- * scratch memory of struct kvip_nodes.
+ * Job: the set of next hops of one Service for one address family. Thread: T1; changes nothing but
+ * the scratch memory of struct kvip_nodes.
  *
- * Endpoints count for the family of their slice: kube-proxy sends an IPv6 VIP to IPv6 endpoints only. The
- * marker of an L7 proxy (192.192.192.192 on a Service without selector) counts for both: Cilium writes
- * that IPv4 dummy for dual-stack Gateways too.
+ * Endpoints count for the family of their slice: kube-proxy sends an IPv6 VIP to IPv6 endpoints
+ * only. The marker of an L7 proxy (192.192.192.192 on a Service without selector) counts for both:
+ * Cilium writes that IPv4 dummy for dual-stack Gateways too.
  *
  * Sources: Kubernetes v1.36 EndpointSlice conditions; KEP-1669 (terminating endpoints).
  */
@@ -19,8 +19,8 @@
 struct tally {
 	uint32_t total, ready, usable;
 	uint32_t usable_nodeless; /* of the usable ones: name no node and are no marker */
-	bool marker;		  /* a usable marker */
-	bool by_owner;		  /* a slice was linked by its owner */
+	bool marker;              /* a usable marker */
+	bool by_owner;            /* a slice was linked by its owner */
 };
 
 /* The marker of rules R3, exactly: nothing else without a node counts as being on every node. */
@@ -229,7 +229,8 @@ int kvip_select_next_hops(const struct kvip_select *s, const struct kvip_owner *
 			  uint8_t family, struct kvip_selected *out)
 {
 	if (o->e.kind == KVIP_KIND_SERVICE)
-		return service_next_hops(s, (const struct kvip_service_entry *)o, block, family, out);
+		return service_next_hops(s, (const struct kvip_service_entry *)o, block, family,
+					 out);
 	/* A Gateway without a Service says nothing of endpoints: every node carries it. */
 	take_all(s->nodes->sets[block], family, out);
 	return 0;

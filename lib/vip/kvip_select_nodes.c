@@ -2,19 +2,20 @@
 /*
  * DOC: which nodes an advertise block may use, and by which address: features F9, F12, rules R4.
  *
- * Job: one struct kvip_nodeset per advertise block, computed when a node or the configuration changes
- * and then only read, by every Service of the block. Thread: T1.
+ * Job: one struct kvip_nodeset per advertise block, computed when a node or the configuration
+ * changes and then only read, by every Service of the block. Thread: T1.
  *
- * "Ready narrows, never empties" is applied per advertise block, not per cluster: a block is what routes
- * use, and a block whose few selected nodes are all silent would lose its VIPs even though other nodes
- * are Ready. min-ready-nodes is the floor of each block likewise. When fewer nodes are Ready than the
- * floor, those stay that nothing but Ready speaks against and that were the last to leave it (within
- * KVIP_LAST_GOOD_WINDOW_MS of the very last one: they are marked one after the other). If none was ever
- * seen Ready, as after a restart in the middle of it, all of them stay. A node that is being deleted
- * does not: that is somebody's decision, no silence.
+ * "Ready narrows, never empties" is applied per advertise block, not per cluster: a block is what
+ * routes use, and a block whose few selected nodes are all silent would lose its VIPs even though
+ * other nodes are Ready. min-ready-nodes is the floor of each block likewise. When fewer nodes are
+ * Ready than the floor, those stay that nothing but Ready speaks against and that were the last to
+ * leave it (within KVIP_LAST_GOOD_WINDOW_MS of the very last one: they are marked one after the
+ * other). If none was ever seen Ready, as after a restart in the middle of it, all of them stay. A
+ * node that is being deleted does not: that is somebody's decision, no silence.
  *
- * Sources: Kubernetes v1.36 cloud-provider controllers/service (stableNodeSetPredicates: not deleted, not
- * excluded, no ToBeDeleted taint); well-known labels; node-lifecycle-controller's grace period.
+ * Sources: Kubernetes v1.36 cloud-provider controllers/service (stableNodeSetPredicates: not
+ * deleted, not excluded, no ToBeDeleted taint); well-known labels; node-lifecycle-controller's
+ * grace period.
  */
 #include "vip/kvip_select.h"
 
@@ -63,7 +64,8 @@ static const struct kvip_addr *first_address(const struct kvip_addr *v, uint32_t
 					     const struct kvip_prefix *subnet)
 {
 	for (uint32_t i = 0; i < n; i++)
-		if (usable_address(&v[i], family) && (!subnet || kvip_prefix_contains(subnet, &v[i])))
+		if (usable_address(&v[i], family) &&
+		    (!subnet || kvip_prefix_contains(subnet, &v[i])))
 			return &v[i];
 	return NULL;
 }
@@ -122,8 +124,9 @@ static void keep_last_good(struct kvip_nodeset *s)
 
 		if (!only_ready_missing(m))
 			continue;
-		if (last != KVIP_NOT_SEEN && (m->node->left_ready_ms == KVIP_NOT_SEEN ||
-					      m->node->left_ready_ms < last - KVIP_LAST_GOOD_WINDOW_MS))
+		if (last != KVIP_NOT_SEEN &&
+		    (m->node->left_ready_ms == KVIP_NOT_SEEN ||
+		     m->node->left_ready_ms < last - KVIP_LAST_GOOD_WINDOW_MS))
 			continue;
 		m->reason = KVIP_REASON_NODE_KEPT;
 		s->kept = true;
@@ -201,7 +204,8 @@ static struct kvip_nodeset *nodeset_build(struct kvip_cache *cache, const struct
 static bool next_hop_annotation(const struct kvip_cluster_conf *conf, const char *key)
 {
 	for (size_t i = 0; i < conf->n_advs; i++)
-		if (conf->advs[i]->next_hop == KVIP_NH_ANNOTATION && conf->advs[i]->next_hop_annotation &&
+		if (conf->advs[i]->next_hop == KVIP_NH_ANNOTATION &&
+		    conf->advs[i]->next_hop_annotation &&
 		    strcmp(conf->advs[i]->next_hop_annotation, key) == 0)
 			return true;
 	return false;
@@ -220,7 +224,8 @@ static size_t count_addresses(struct kvip_cache *cache)
 }
 
 /* Every address of every node, and what annotations make a next hop. */
-static struct kvip_addrset *taken_build(struct kvip_cache *cache, const struct kvip_cluster_conf *conf)
+static struct kvip_addrset *taken_build(struct kvip_cache *cache,
+					const struct kvip_cluster_conf *conf)
 {
 	struct kvip_addrset *s;
 	struct kvip_entry *e;

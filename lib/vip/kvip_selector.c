@@ -8,8 +8,8 @@
  * The lexer and the parser follow apimachinery's, function by function, so that they accept and
  * refuse the same texts: a word runs to the next special symbol (`=!(),<>`) or white space; `in`
  * and `notin` are operators after a key and ordinary words elsewhere; quotes mean nothing and fail
- * as characters of a key or value; `a=`, `a in ()` and `a in (,b)` name the empty value. What is added
- * is `any`, and that an empty text is refused.
+ * as characters of a key or value; `a=`, `a in ()` and `a in (,b)` name the empty value. What is
+ * added is `any`, and that an empty text is refused.
  *
  * Sources: k8s.io/apimachinery v0.36 pkg/labels/selector.go (Lexer, Parser, NewRequirement,
  * Requirement.Matches) and pkg/util/validation (IsQualifiedName, IsValidLabelValue).
@@ -401,8 +401,8 @@ static bool is_any(const char *text)
 }
 
 /*
- * One block: the selector, its requirements, the pointers to values, the words, the text. A word takes
- * at least one character of the text, and so does what stands for an empty value (or its
+ * One block: the selector, its requirements, the pointers to values, the words, the text. A word
+ * takes at least one character of the text, and so does what stands for an empty value (or its
  * requirement's key does).
  */
 static struct kvip_selector *alloc_selector(const char *text, size_t len, struct parser *p)

@@ -22,7 +22,7 @@ int kvip_selector_parse(const char *text, struct kvip_selector **out,
 void kvip_selector_free(struct kvip_selector *s);
 /** kvip_selector_text - the text as it was written; lives as long as @s. */
 const char *kvip_selector_text(const struct kvip_selector *s);
-/** kvip_selector_matches - against @m's labels. @pseudo: extra pairs that stand above the labels, as Cilium's
- *  io.kubernetes.service.name and io.kubernetes.service.namespace; may be NULL. */
+/** kvip_selector_matches - against @m's labels. @pseudo: extra pairs that stand above the labels,
+ *  as Cilium's io.kubernetes.service.name and io.kubernetes.service.namespace; may be NULL. */
 bool kvip_selector_matches(const struct kvip_selector *s, const struct kvip_meta *m,
 			   const struct kvip_label *pseudo, size_t n_pseudo);

@@ -2,13 +2,13 @@
 /*
  * DOC: the table's life, its clusters, and the order of work.
  *
- * Job: kvip_table_work() runs the stages described in kvip_table_priv.h. Thread: T1, under the engine's
- * lock for one call at a time.
+ * Job: kvip_table_work() runs the stages described in kvip_table_priv.h. Thread: T1, under the
+ * engine's lock for one call at a time.
  *
- * Invariants: the claims of a live cluster are what selection said of its owners when they were last
- * looked at; whoever changes an input of selection queues the owners, or a sweep over all of them, in the
- * same breath. Without memory the key that failed stays queued, the batch stays open and so nothing is
- * withdrawn.
+ * Invariants: the claims of a live cluster are what selection said of its owners when they were
+ * last looked at; whoever changes an input of selection queues the owners, or a sweep over all of
+ * them, in the same breath. Without memory the key that failed stays queued, the batch stays open
+ * and so nothing is withdrawn.
  */
 #include "vip/kvip_table_priv.h"
 
@@ -319,7 +319,7 @@ static void compare_nodes(struct kvip_cluster *c, const struct kvip_nodes *old,
 	}
 	if (c->sweep == KVIP_SWEEP_NONE)
 		memset(c->changed, 0, sizeof(c->changed));
-	for (size_t i = 0; i < new->n_sets && i < KVIP_MAX_ADVERTISE; i++) {
+	for (size_t i = 0; i < new->n_sets &&i < KVIP_MAX_ADVERTISE; i++) {
 		if (kvip_nodeset_same(old->sets[i], new->sets[i]))
 			continue;
 		c->changed[i] = true;
@@ -447,21 +447,31 @@ static void retire(struct kvip_cluster *c, size_t *budget)
 	c->retired = NULL;
 }
 
-/* One slice of what comes before VIPs. Return: as kvip_table_work(), IDLE: on to the VIPs. */
-static enum kvip_work work_cluster(struct kvip_cluster *c, size_t *budget)
+/* Sweeps of relists, then nodes. A node's address may concern the owners of every cluster, so all
+ * clusters are through with this before any looks at its owners. */
+static enum kvip_work work_objects(struct kvip_table *t, size_t budget)
 {
-	if (c->retired && !c->nodes_dirty && c->sweep == KVIP_SWEEP_NONE)
-		retire(c, budget);
-	if (kvip_cache_sweep(c->cache, *budget))
-		return KVIP_WORK_MORE;
+	struct kvip_cluster *c;
+
+	TAILQ_FOREACH(c, &t->clusters, of_table) {
+		if (kvip_cache_sweep(c->cache, budget))
+			return KVIP_WORK_MORE;
+		if ((c->live || c->removed) && c->nodes_dirty && renew_nodes(c))
+			return KVIP_WORK_NOMEM;
+	}
+	return KVIP_WORK_IDLE;
+}
+
+static enum kvip_work work_owners(struct kvip_cluster *c, size_t *budget)
+{
 	if (!c->live && !c->removed)
 		return KVIP_WORK_IDLE;
-	if (c->nodes_dirty && renew_nodes(c))
-		return KVIP_WORK_NOMEM;
 	if (queued_owners(c, budget))
 		return KVIP_WORK_NOMEM;
 	if (*budget && c->sweep != KVIP_SWEEP_NONE && sweep_owners(c, budget))
 		return KVIP_WORK_NOMEM;
+	if (*budget && c->retired)
+		retire(c, budget);
 	if (!*budget || c->retired || c->sweep != KVIP_SWEEP_NONE)
 		return KVIP_WORK_MORE;
 	return KVIP_WORK_IDLE;
@@ -488,8 +498,11 @@ enum kvip_work kvip_table_work(struct kvip_table *t, size_t budget)
 
 	if (!t->conf || !t->batch_open)
 		return KVIP_WORK_IDLE;
+	w = work_objects(t, budget);
+	if (w != KVIP_WORK_IDLE)
+		return w;
 	TAILQ_FOREACH(c, &t->clusters, of_table) {
-		w = work_cluster(c, &budget);
+		w = work_owners(c, &budget);
 		if (w != KVIP_WORK_IDLE)
 			return w;
 	}
@@ -503,6 +516,6 @@ size_t kvip_table_backlog(const struct kvip_table *t)
 	size_t n = t->n_dirty;
 
 	TAILQ_FOREACH(c, &t->clusters, of_table)
-		n += c->n_owners + (c->sweep != KVIP_SWEEP_NONE);
+		n += c->n_owners + (c->live && c->sweep != KVIP_SWEEP_NONE);
 	return n;
 }

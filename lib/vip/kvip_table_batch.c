@@ -4,9 +4,9 @@
  *
  * Job: ask each cluster's guard, then withdraw what may go, in slices. Thread: T1.
  *
- * Everything is known when this runs: no key is dirty, no sweep under way. What the guard holds stays in
- * the cluster's pending list, its route in force, until its claims come back (then it leaves the list
- * as a decision like any other) or the guard lets go.
+ * Everything is known when this runs: no key is dirty, no sweep under way. What the guard holds
+ * stays in the cluster's pending list, its route in force, until its claims come back (then it
+ * leaves the list as a decision like any other) or the guard lets go.
  */
 #include "vip/kvip_table_priv.h"
 

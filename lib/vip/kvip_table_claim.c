@@ -2,13 +2,13 @@
 /*
  * DOC: owners and their claims.
  *
- * Job: ask selection about every address an owner names inside its cluster's ranges, and keep the answers
- * as claims on VIPs. What lies in no range is no claim and costs no memory: it never counts (rules R3),
- * and `show` asks selection again. Thread: T1.
+ * Job: ask selection about every address an owner names inside its cluster's ranges, and keep the
+ * answers as claims on VIPs. What lies in no range is no claim and costs no memory: it never counts
+ * (rules R3), and `show` asks selection again. Thread: T1.
  *
- * Invariant: an owner has at most one claim on a VIP. A change of any claim leaves its VIP dirty; so does
- * every look at an owner, because its place in the order (creationTimestamp, uid) or the block's tag may
- * have changed under an equal answer.
+ * Invariant: an owner has at most one claim on a VIP. A change of any claim leaves its VIP dirty;
+ * so does every look at an owner, because its place in the order (creationTimestamp, uid) or the
+ * block's tag may have changed under an equal answer.
  */
 #include "vip/kvip_table_priv.h"
 

@@ -2,20 +2,21 @@
 /*
  * DOC: the decision about one VIP.
  *
- * Job: compare who should hold it with what is in force. A route that differs is announced at once; a VIP
- * that nobody holds is queued for the end of the batch: PENDING when the cluster's side is the cause,
- * NOW when the operator is. Thread: T1.
+ * Job: compare who should hold it with what is in force. A route that differs is announced at once;
+ * a VIP that nobody holds is queued for the end of the batch: PENDING when the cluster's side is
+ * the cause, NOW when the operator is. Thread: T1.
  *
- * "The cause is the operator" (rules R4) means: the batch was opened by a configuration or by facts, which
- * are only taken over when nothing from the API is left undecided, so that what vanishes in it vanishes
- * because of them. A VIP that the guard already held does not profit from that, unless today's
- * configuration does not let the cluster have it at all.
+ * "The cause is the operator" (rules R4) means: the batch was opened by a configuration or by
+ * facts, which are only taken over when nothing from the API is left undecided, so that what
+ * vanishes in it vanishes because of them. A VIP that the guard already held does not profit from
+ * that, unless today's configuration does not let the cluster have it at all.
  */
 #include "vip/kvip_table_priv.h"
 
 #include <errno.h>
 
-/* A restored entry whose time is over: the operator dismissed it, or its cluster can speak for itself. */
+/* A restored entry whose time is over: the operator dismissed it, or its cluster can speak for
+ * itself. */
 static void settle_restored(struct kvip_table *t, struct kvip_vip *v)
 {
 	struct kvip_cluster *c;
@@ -47,8 +48,8 @@ bool kvip_vip_allowed(const struct kvip_cluster *c, const struct kvip_vip *v)
 	return r == KVIP_REASON_NONE || r == KVIP_REASON_PREFIX_LIST_HOLDS;
 }
 
-/* Does the configuration, or what FRR knows of this router, refuse the address? A node's address does not count:
- * that is the cluster's doing. */
+/* Does the configuration, or what FRR knows of this router, refuse the address? A node's address
+ * does not count: that is the cluster's doing. */
 static bool operator_refuses(const struct kvip_cluster *c, const struct kvip_vip *v)
 {
 	switch (refusal(c, v)) {
@@ -82,6 +83,25 @@ static void note_pick(struct kvip_table *t, struct kvip_vip *v, const struct kvi
 	v->over_limit = p->over_limit;
 	v->reason = p->reason;
 	v->warning = p->warning;
+}
+
+static bool debugging(const struct kvip_table *t)
+{
+	return t->log && (atomic_load_explicit(&t->log->debug_mask, memory_order_relaxed) &
+			  (1u << KVIP_DEBUG_SELECT));
+}
+
+/* One line of `debug kubevip select`. */
+static void debug_decision(const struct kvip_table *t, const struct kvip_vip *v, const char *what)
+{
+	char p[KVIP_PREFIX_STRLEN];
+
+	if (!debugging(t))
+		return;
+	kvip_debug(t->log, KVIP_DEBUG_SELECT, "%s: %s, cluster %s, %s%s%s",
+		   kvip_prefix_render(&v->prefix, p), what, v->holder ? v->holder->name : "-",
+		   kvip_reason_info((enum kvip_reason)v->reason)->word, v->warning ? ", " : "",
+		   v->warning ? kvip_reason_info((enum kvip_reason)v->warning)->word : "");
 }
 
 static void decided(struct kvip_table *t, struct kvip_vip *v, enum kvip_vip_queue queue)
@@ -118,6 +138,7 @@ static int put_in_force(struct kvip_table *t, struct kvip_vip *v, const struct k
 	}
 	kvip_vip_set_in_force(t, v, r, holder, true);
 	holder->announcements++;
+	debug_decision(t, v, "announced");
 	decided(t, v, KVIP_QUEUE_NONE);
 	return 0;
 }
@@ -156,11 +177,14 @@ static void decide_nobody(struct kvip_table *t, struct kvip_vip *v)
 {
 	if (v->restored) { /* it waits for its cluster: neither told nor withdrawn */
 		v->reason = v->holder ? KVIP_REASON_NOT_SYNCHRONISED : KVIP_REASON_ORPHAN;
+		debug_decision(t, v, "left alone");
 		decided(t, v, KVIP_QUEUE_NONE);
 	} else if (!v->in_force) {
+		debug_decision(t, v, "not routed");
 		decided(t, v, KVIP_QUEUE_NONE);
 		kvip_vip_release(t, v);
 	} else {
+		debug_decision(t, v, "to be withdrawn");
 		decided(t, v, passes_guard(t, v) ? KVIP_QUEUE_NOW : KVIP_QUEUE_PENDING);
 	}
 }

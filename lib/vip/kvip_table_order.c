@@ -2,16 +2,18 @@
 /*
  * DOC: who holds a VIP: rules R3, features F13, F14, F18.
  *
- * Job: order the claims of one VIP and combine those of the holder. Thread: T1. Nothing here looks at what
- * is in force (but for maximum-vips, where present VIPs stay), so that the order of arrival cannot matter.
+ * Job: order the claims of one VIP and combine those of the holder. Thread: T1. Nothing here looks
+ * at what is in force (but for maximum-vips, where present VIPs stay), so that the order of arrival
+ * cannot matter.
  *
- * A cluster whose first claim has no next hop leaves the VIP to the next cluster (F18), but not to a lower
- * claim of its own: otherwise a stranger's externalIPs would take over a LoadBalancer address in the
- * moment its pods restart (CVE-2020-8554).
+ * A cluster whose first claim has no next hop leaves the VIP to the next cluster (F18), but not to
+ * a lower claim of its own: otherwise a stranger's externalIPs would take over a LoadBalancer
+ * address in the moment its pods restart (CVE-2020-8554).
  *
- * What a status says is shared by all Services of a cluster that carry it, for the allocator decided so;
- * externalIPs and cluster IPs are claimed, not allocated, and go to one. A sharing Service without any next
- * hop takes no part in the intersection: withholding the others' traffic would not help it.
+ * What a status says is shared by all Services of a cluster that carry it, for the allocator
+ * decided so; externalIPs and cluster IPs are claimed, not allocated, and go to one. A sharing
+ * Service without any next hop takes no part in the intersection: withholding the others' traffic
+ * would not help it.
  *
  * A restored route ranks as a LoadBalancer claim of its cluster.
  */
@@ -91,7 +93,8 @@ static struct kvip_claim *first_claim(struct kvip_vip *v, const struct passed *p
 	struct kvip_claim *c, *best = NULL;
 
 	SLIST_FOREACH(c, &v->claims, of_vip)
-		if (counts(c) && !is_passed(p, c->cluster) && (!best || kvip_claim_cmp(c, best) < 0))
+		if (counts(c) && !is_passed(p, c->cluster) &&
+		    (!best || kvip_claim_cmp(c, best) < 0))
 			best = c;
 	return best;
 }
@@ -108,7 +111,8 @@ static struct kvip_claim *first_routable(struct kvip_vip *v, const struct kvip_c
 	return best;
 }
 
-static bool in_all(const struct kvip_vip *v, const struct kvip_claim *top, const struct kvip_addr *a)
+static bool in_all(const struct kvip_vip *v, const struct kvip_claim *top,
+		   const struct kvip_addr *a)
 {
 	const struct kvip_claim *c;
 

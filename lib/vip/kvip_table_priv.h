@@ -2,11 +2,11 @@
 /*
  * The VIP table: which claims there are for each address, who holds it, and what has been decided.
  *
- * One table for all clusters, keyed by prefix. It works in stages, each in slices: sweep what complete
- * lists did not name, look at nodes, at owners (Services, Gateways), at VIPs; a later stage only runs when
- * the earlier ones have nothing left. What is to be withdrawn waits for the end of the batch, where the
- * guard judges it as a whole. For kvip_table*.c, kvip_engine*.c and their tests; T1, or under the engine's
- * lock.
+ * One table for all clusters, keyed by prefix. It works in stages, each in slices: sweep what
+ * complete lists did not name, look at nodes, at owners (Services, Gateways), at VIPs; a later
+ * stage only runs when the earlier ones have nothing left. What is to be withdrawn waits for the
+ * end of the batch, where the guard judges it as a whole. For kvip_table*.c, kvip_engine*.c and
+ * their tests; T1, or under the engine's lock.
  */
 #pragma once
 
@@ -40,7 +40,7 @@ struct kvip_restored_entry {
 	struct kvip_vip *vip;
 	kvip_wall confirmed_s;
 	bool in_zebra;
-	bool dismissed;	  /* by the operator: cleared orphan, removed or shut down cluster */
+	bool dismissed;   /* by the operator: cleared orphan, removed or shut down cluster */
 	char cluster[64]; /* the cluster it came from */
 	char identity[64];
 };
@@ -49,12 +49,12 @@ enum kvip_vip_queue {
 	KVIP_QUEUE_NONE = 0,
 	KVIP_QUEUE_DIRTY,   /* to be decided */
 	KVIP_QUEUE_PENDING, /* the cluster's side wants it withdrawn: the guard decides */
-	KVIP_QUEUE_NOW,	    /* to be withdrawn at the end of the batch, guard or not */
+	KVIP_QUEUE_NOW,     /* to be withdrawn at the end of the batch, guard or not */
 };
 
 /*
- * One VIP. What is "in force" is the route that T0 has: from nhs to holder. It is there from the first
- * announcement (or from the state file) until a withdrawal has been posted.
+ * One VIP. What is "in force" is the route that T0 has: from nhs to holder. It is there from the
+ * first announcement (or from the state file) until a withdrawal has been posted.
  */
 struct kvip_vip {
 	RB_ENTRY(kvip_vip) by_prefix;
@@ -70,12 +70,12 @@ struct kvip_vip {
 	uint8_t reason, warning;
 	uint8_t queue; /* enum kvip_vip_queue */
 	bool in_force : 1;
-	bool told : 1;		/* it was decided in this run: T0 has it from us */
-	bool as_restored : 1;	/* it is the state file's, not confirmed by the API */
-	bool was_pending : 1;	/* it was PENDING before it became DIRTY */
-	bool was_now : 1;	/* it was NOW before it became DIRTY */
-	bool conflict : 1;	/* claims that count and lost */
-	bool over_limit : 1;	/* refused by maximum-vips */
+	bool told : 1;        /* it was decided in this run: T0 has it from us */
+	bool as_restored : 1; /* it is the state file's, not confirmed by the API */
+	bool was_pending : 1; /* it was PENDING before it became DIRTY */
+	bool was_now : 1;     /* it was NOW before it became DIRTY */
+	bool conflict : 1;    /* claims that count and lost */
+	bool over_limit : 1;  /* refused by maximum-vips */
 };
 
 RB_HEAD(kvip_vips, kvip_vip);
@@ -102,21 +102,22 @@ struct kvip_cluster {
 	char *name;
 	const struct kvip_cluster_conf *conf; /* of table->conf */
 	struct kvip_cache *cache;
-	struct kvip_cache *retired; /* the cache of former credentials, whose claims are being given up */
-	bool live;	/* has synchronised: its owners are looked at */
-	bool removed;	/* no longer configured: gives up everything, then goes */
-	bool api_lost;	/* for longer than on-api-loss allows */
-	bool relisted;	/* a list was completed since the last batch ended */
+	struct kvip_cache
+		*retired; /* the cache of former credentials, whose claims are being given up */
+	bool live;        /* has synchronised: its owners are looked at */
+	bool removed;     /* no longer configured: gives up everything, then goes */
+	bool api_lost;    /* for longer than on-api-loss allows */
+	bool relisted;    /* a list was completed since the last batch ended */
 	bool identity_changed;
 	char identity[64]; /* "" while unknown */
 
 	struct kvip_nodes *nodes;
 	bool nodes_dirty;
 	enum kvip_sweep sweep;
-	struct kvip_walk walk;	       /* of the sweep */
+	struct kvip_walk walk; /* of the sweep */
 	struct kvip_walk retired_walk;
 	bool changed[KVIP_MAX_ADVERTISE]; /* blocks whose nodes changed, for SWEEP_CHANGED */
-	struct kvip_owner_list owners;	  /* to be looked at */
+	struct kvip_owner_list owners;    /* to be looked at */
 	size_t n_owners;
 
 	struct kvip_guard guard;
@@ -136,7 +137,7 @@ struct kvip_table {
 	struct kvip_clusters clusters; /* by name */
 	struct kvip_vip_list dirty, now_list;
 	LIST_HEAD(, kvip_restored_entry) restored;
-	struct kvip_conf *conf;	  /* one reference */
+	struct kvip_conf *conf;   /* one reference */
 	struct kvip_facts *facts; /* one reference; NULL: a dry run */
 	struct kvip_addrset *servers;
 	const struct kvip_addrset *taken[KVIP_MAX_CLUSTERS];
@@ -148,10 +149,10 @@ struct kvip_table {
 	kvip_msec now;
 	kvip_wall wall;
 	size_t n_told, n_as_restored, n_conflicts, n_over_limit, n_dirty;
-	bool room;	 /* a cluster that was full no longer is */
+	bool room;       /* a cluster that was full no longer is */
 	uint64_t digest; /* sum over decided routes of a hash of each: see kvip_table_vip.c */
 	struct kvip_cache *garbage; /* to be freed when the lock is not held */
-	bool batch_open; /* something was done since the last batch ended */
+	bool batch_open;            /* something was done since the last batch ended */
 };
 
 /* kvip_table.c: life of the table and of its clusters */
@@ -159,20 +160,23 @@ void kvip_table_init(struct kvip_table *t, struct kvip_nhsets *nhsets, struct kv
 		     const struct kvip_log *log);
 /** kvip_table_done - every cluster must have been taken out. Withdraws nothing. */
 void kvip_table_done(struct kvip_table *t);
-/** kvip_table_add_cluster - @c, zeroed by the caller, gets a name, a cache and a place. 0, -ENOMEM. */
+/** kvip_table_add_cluster - @c, zeroed by the caller, gets a name, a cache and a place. 0, -ENOMEM.
+ *  */
 int kvip_table_add_cluster(struct kvip_table *t, struct kvip_cluster *c,
 			   const struct kvip_cluster_conf *conf) KVIP_USE_RESULT;
 /** kvip_table_drop_cluster - free what @c has; its routes stay in force as nobody's. */
 void kvip_table_drop_cluster(struct kvip_table *t, struct kvip_cluster *c);
 struct kvip_cluster *kvip_table_cluster(struct kvip_table *t, const char *name);
-/** kvip_table_set_conf - the clusters' conf pointers are renewed, everything is looked at again. Clusters that
- *  are gone from it are marked removed. Takes the references; NULL @facts: as before. */
+/** kvip_table_set_conf - the clusters' conf pointers are renewed, everything is looked at again.
+ *  Clusters that are gone from it are marked removed. Takes the references; NULL @facts: as before.
+ *  */
 void kvip_table_set_conf(struct kvip_table *t, struct kvip_conf *conf, struct kvip_facts *facts);
 /** kvip_table_set_servers - addresses of API servers; takes @s. */
 void kvip_table_set_servers(struct kvip_table *t, struct kvip_addrset *s);
 /** kvip_table_go_live - @c has synchronised. */
 void kvip_table_go_live(struct kvip_cluster *c);
-/** kvip_table_swap_cache - @c is from now on what @cache says; the old one's claims are given up. */
+/** kvip_table_swap_cache - @c is from now on what @cache says; the old one's claims are given up.
+ *  */
 void kvip_table_swap_cache(struct kvip_cluster *c, struct kvip_cache *cache);
 /** kvip_table_set_api_lost - for longer than on-api-loss allows; or back again. */
 void kvip_table_set_api_lost(struct kvip_cluster *c, bool lost);
@@ -185,7 +189,8 @@ enum kvip_work { KVIP_WORK_IDLE = 0, KVIP_WORK_MORE, KVIP_WORK_NOMEM };
 /**
  * kvip_table_work - one slice
  * @budget: keys to look at, about
- * Return: IDLE when nothing is left and the batch has ended; NOMEM: try again later, nothing was lost.
+ * Return: IDLE when nothing is left and the batch has ended; NOMEM: try again later, nothing was
+ * lost.
  */
 enum kvip_work kvip_table_work(struct kvip_table *t, size_t budget);
 size_t kvip_table_backlog(const struct kvip_table *t);
@@ -200,9 +205,11 @@ struct kvip_vip *kvip_vip_after(struct kvip_table *t, const struct kvip_prefix *
 void kvip_vip_dirty(struct kvip_table *t, struct kvip_vip *v);
 /** kvip_vip_enqueue - put @v into @queue (and out of the one it is in). */
 void kvip_vip_enqueue(struct kvip_table *t, struct kvip_vip *v, enum kvip_vip_queue queue);
-/** kvip_vip_release - free @v if nothing is in force, claimed or restored. Return: true when it is gone. */
+/** kvip_vip_release - free @v if nothing is in force, claimed or restored. Return: true when it is
+ *  gone. */
 bool kvip_vip_release(struct kvip_table *t, struct kvip_vip *v);
-/** kvip_vip_set_in_force - the one place that changes what is in force; @r NULL: nothing. Takes r->nhs. */
+/** kvip_vip_set_in_force - the one place that changes what is in force; @r NULL: nothing. Takes
+ *  r->nhs. */
 void kvip_vip_set_in_force(struct kvip_table *t, struct kvip_vip *v, const struct kvip_route *r,
 			   struct kvip_cluster *holder, bool told);
 /** kvip_vip_set_holder - whose route it is, without another change; not while it is PENDING. */
@@ -225,22 +232,25 @@ struct kvip_select kvip_table_select(const struct kvip_cluster *c);
 int kvip_claim_cmp(const struct kvip_claim *a, const struct kvip_claim *b);
 struct kvip_pick {
 	struct kvip_cluster *cluster; /* the holder; NULL: nobody */
-	struct kvip_claim *top;	      /* its first claim; NULL: the restored route */
+	struct kvip_claim *top;       /* its first claim; NULL: the restored route */
 	const struct kvip_nhset *nhs; /* one reference; NULL if nobody or restored */
 	uint8_t reason, warning;
 	bool conflict, over_limit;
 };
 /** kvip_vip_pick - who holds @v by today's claims. Return: 0, -ENOMEM. */
 int kvip_vip_pick(struct kvip_table *t, struct kvip_vip *v, struct kvip_pick *out) KVIP_USE_RESULT;
-/** kvip_vip_winner - the claim that holds @v by today's claims, for show; NULL: none. Allocates nothing. */
+/** kvip_vip_winner - the claim that holds @v by today's claims, for show; NULL: none. Allocates
+ *  nothing. */
 const struct kvip_claim *kvip_vip_winner(struct kvip_table *t, struct kvip_vip *v);
 /** kvip_claim_shares - do @a and @b, claims of one VIP, hold it together if one of them does? */
 bool kvip_claim_shares(const struct kvip_claim *a, const struct kvip_claim *b);
 
 /* kvip_table_decide.c */
-/** kvip_vip_decide - bring what is in force up to date, or queue the withdrawal. 0, -ENOMEM. May free @v. */
+/** kvip_vip_decide - bring what is in force up to date, or queue the withdrawal. 0, -ENOMEM. May
+ *  free @v. */
 int kvip_vip_decide(struct kvip_table *t, struct kvip_vip *v) KVIP_USE_RESULT;
-/** kvip_vip_allowed - does the configuration still let @c have the address of @v, whoever asks for it? */
+/** kvip_vip_allowed - does the configuration still let @c have the address of @v, whoever asks for
+ *  it? */
 bool kvip_vip_allowed(const struct kvip_cluster *c, const struct kvip_vip *v);
 
 /* kvip_table_batch.c */
@@ -255,10 +265,12 @@ int kvip_table_restore(struct kvip_table *t, const struct kvip_route *r, const c
 /** kvip_restored_allowed - may it be decided as it was, today? */
 bool kvip_restored_allowed(struct kvip_table *t, const struct kvip_restored_entry *r);
 /** kvip_restored_cluster - the configured cluster it belongs to, or NULL. */
-struct kvip_cluster *kvip_restored_cluster(struct kvip_table *t, const struct kvip_restored_entry *r);
+struct kvip_cluster *kvip_restored_cluster(struct kvip_table *t,
+					   const struct kvip_restored_entry *r);
 /** kvip_restored_forget - free the entry of @v, if it has one. */
 void kvip_restored_forget(struct kvip_vip *v);
-/** kvip_table_dismiss - entries of @cluster (NULL: of none that is configured) are to be withdrawn. */
+/** kvip_table_dismiss - entries of @cluster (NULL: of none that is configured) are to be withdrawn.
+ *  */
 void kvip_table_dismiss(struct kvip_table *t, const char *cluster);
 /** kvip_table_review_restored - decide every VIP with an entry again. */
 void kvip_table_review_restored(struct kvip_table *t);

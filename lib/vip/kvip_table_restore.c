@@ -2,18 +2,18 @@
 /*
  * DOC: what was in force before a restart: rules R4, "the snapshot".
  *
- * Job: keep each restored route as it is until its cluster can speak for itself. Thread: T1; the entries
- * are made before the first step.
+ * Job: keep each restored route as it is until its cluster can speak for itself. Thread: T1; the
+ * entries are made before the first step.
  *
  * An entry is in one of these states, told apart anew whenever the configuration changes:
- *   allowed   its cluster is configured and today's configuration lets it have the address: it is decided
- *             as it was, marked restored, and ranks as a LoadBalancer claim of that cluster;
- *   waiting   its cluster is configured, but something is against it (age, range, prefix-list): T0 has the
- *             route and nobody touches it before the cluster has synchronised;
+ *   allowed   its cluster is configured and today's configuration lets it have the address: it is
+ *             decided as it was, marked restored, and ranks as a LoadBalancer claim of that cluster;
+ *   waiting   its cluster is configured, but something is against it (age, range, prefix-list): T0
+ *             has the route and nobody touches it before the cluster has synchronised;
  *   orphan    its cluster is not configured (yet): the same, until `clear kubevip orphans`;
  *   dismissed by the operator: it goes.
- * When its cluster has synchronised the entry is forgotten, and the route is in force like any other:
- * confirmed by a claim, or withdrawn as that cluster's withdrawal, which the guard may hold.
+ * When its cluster has synchronised the entry is forgotten, and the route is in force like any
+ * other: confirmed by a claim, or withdrawn as that cluster's withdrawal, which the guard may hold.
  */
 #include "vip/kvip_table_priv.h"
 
@@ -63,12 +63,14 @@ int kvip_table_restore(struct kvip_table *t, const struct kvip_route *r, const c
 	return 0;
 }
 
-struct kvip_cluster *kvip_restored_cluster(struct kvip_table *t, const struct kvip_restored_entry *r)
+struct kvip_cluster *kvip_restored_cluster(struct kvip_table *t,
+					   const struct kvip_restored_entry *r)
 {
 	return kvip_table_cluster(t, r->cluster);
 }
 
-/* Age and identity are asked once, at the first decision: afterwards it is simply held (rules R4). */
+/* Age and identity are asked once, at the first decision: afterwards it is simply held (rules R4).
+ * */
 static bool is_fresh(const struct kvip_table *t, const struct kvip_restored_entry *r,
 		     const struct kvip_cluster *c)
 {
@@ -106,8 +108,8 @@ void kvip_table_dismiss(struct kvip_table *t, const char *cluster)
 	struct kvip_restored_entry *r;
 
 	LIST_FOREACH(r, &t->restored, of_table) {
-		bool ours = cluster ? strcmp(cluster, r->cluster) == 0 :
-				      !kvip_restored_cluster(t, r);
+		bool ours = cluster ? strcmp(cluster, r->cluster) == 0
+				    : !kvip_restored_cluster(t, r);
 
 		if (!ours)
 			continue;

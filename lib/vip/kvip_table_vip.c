@@ -2,12 +2,13 @@
 /*
  * DOC: VIPs, the queues they wait in, and what is in force for each.
  *
- * Job: kvip_vip_set_in_force() is the one place that changes what T0 has, so that every count and the
- * digest follow by themselves; kvip_vip_enqueue() the one that moves a VIP between queues. Thread: T1.
+ * Job: kvip_vip_set_in_force() is the one place that changes what T0 has, so that every count and
+ * the digest follow by themselves; kvip_vip_enqueue() the one that moves a VIP between queues.
+ * Thread: T1.
  *
- * The digest (F20) is the sum, modulo 2^64, of a hash of each decided route, so that it is kept up to date
- * with the change of one VIP and T0 reads it in no time; a sum does not depend on order, which a
- * digest over a walk in prefix order would only have to establish again.
+ * The digest (F20) is the sum, modulo 2^64, of a hash of each decided route, so that it is kept up
+ * to date with the change of one VIP and T0 reads it in no time; a sum does not depend on order,
+ * which a digest over a walk in prefix order would only have to establish again.
  */
 #include "vip/kvip_table_priv.h"
 
@@ -99,8 +100,8 @@ void kvip_vip_enqueue(struct kvip_table *t, struct kvip_vip *v, enum kvip_vip_qu
 	}
 }
 
-/* A VIP that waited for the guard keeps that mark: an operator's cause that has nothing to do with it must
- * not carry it past the guard. */
+/* A VIP that waited for the guard keeps that mark: an operator's cause that has nothing to do with
+ * it must not carry it past the guard. */
 void kvip_vip_dirty(struct kvip_table *t, struct kvip_vip *v)
 {
 	if (v->queue == KVIP_QUEUE_DIRTY)
@@ -213,22 +214,21 @@ void kvip_vip_route(const struct kvip_vip *v, struct kvip_route *out)
 		name = v->holder->name;
 	else if (v->restored)
 		name = v->restored->cluster;
-	*out = (struct kvip_route){ .id = { .table = v->table,
-					    .prefix = v->prefix,
-					    .distance = v->distance },
-				    .tag = v->tag,
-				    .resolution = v->resolution,
-				    .nhs = v->nhs,
-				    .restored = v->as_restored };
+	*out = (struct kvip_route){
+		.id = { .table = v->table, .prefix = v->prefix, .distance = v->distance },
+		.tag = v->tag,
+		.resolution = v->resolution,
+		.nhs = v->nhs,
+		.restored = v->as_restored
+	};
 	copy_name(out->cluster, sizeof(out->cluster), name);
 }
 
 int kvip_vip_post_announce(struct kvip_table *t, const struct kvip_route *r)
 {
-	struct kvip_decision d = { .prefix = r->id.prefix,
-				   .vrf_id = r->id.vrf_id,
-				   .route = *r,
-				   .event_ms = t->now };
+	struct kvip_decision d = {
+		.prefix = r->id.prefix, .vrf_id = r->id.vrf_id, .route = *r, .event_ms = t->now
+	};
 	int rc;
 
 	kvip_nhset_ref(r->nhs);

@@ -39,15 +39,15 @@ class Bench:
         self._world = world
         self._runs = runs
         self._samples = samples
-        self._longest: dict[str, tuple[float | None, str]] = {}
+        self._longest: dict[str, tuple[float, str]] = {}
 
     # ---- (b) ---------------------------------------------------------------------------------
 
     def first_sync(self) -> None:
         """(b): from nothing to 10,000 VIPs at the peer."""
         self._world.fill(TABLE)
-        self._first_sync("first-sync-10000", streaming=True)
-        self._first_sync("first-sync-10000-paged", streaming=False)
+        self._first_sync(f"first-sync-{TABLE}", streaming=True)
+        self._first_sync(f"first-sync-{TABLE}-paged", streaming=False)
 
     def _first_sync(self, name: str, streaming: bool) -> None:
         world = self._world
@@ -75,7 +75,7 @@ class Bench:
         daemon.append((done - world.api.first_request_ns()) / MS)
         from_start.append((done - began) / MS)
         world.wait_settled(TABLE)
-        self._note_longest("first-sync-10000")
+        self._note_longest(f"first-sync-{TABLE}")
 
     def _bare_sync(self, bare: list[float]) -> None:
         world, began = self._world, []
@@ -106,7 +106,7 @@ class Bench:
                 values = [percentile(times, percent) for times in daemon[place]]
                 references = [percentile(times, percent) for times in bare[place]]
                 compared(f"event-to-{place}-p{percent}", "ms", values, references, target)
-        self._note_longest("events-with-10000")
+        self._note_longest(f"events-with-{TABLE}")
         self._node_change()
 
     def _prepare_services(self) -> None:
@@ -172,34 +172,52 @@ class Bench:
 
             poll(all_sent, 30, "every VIP's next hops changed")
         world.wait_settled(TABLE)
-        self._note_longest("node-change-with-10000")
+        self._note_longest(f"node-change-with-{TABLE}")
 
     # ---- (c), (d), (e) -----------------------------------------------------------------------
 
     def memory(self) -> None:
-        """(c): a Service and a slice with three endpoints for each VIP."""
+        """(c): a Service and a slice with three endpoints for each VIP.
+
+        Once as it is after a first synchronisation, once after a restart on top of it, when the
+        routes from before and the lists were both in memory; and with paged lists.
+        """
+        self._memory("memory-per-vip-{}", "memory-per-vip-{}-restarted", MEMORY_SIZES)
+        self._world.api.server.streaming_lists = False
+        self._memory("memory-per-vip-{}-paged", None, MEMORY_SIZES[:2])
+        self._world.api.server.streaming_lists = True
+
+    def _memory(self, first: str, restarted: str | None, sizes: tuple[int, ...]) -> None:
         world, rss = self._world, {}
-        for size in MEMORY_SIZES:
-            world.empty()
+        for size in sizes:
             world.fill(size)
+            world.empty()
             world.first_sync(size, timeout=120)
-            world.wait_settled(size, timeout=120)
-            time.sleep(2)  # a tick or two
-            rss[size] = world.rss_kib()
+            rss[first, size] = self._resting_kib(size)
             self._note_longest(f"first-sync-{size}")
-        least, *others = MEMORY_SIZES
-        for size in others:
-            each = (rss[size] - rss[least]) / (size - least)
-            figure(f"memory-per-vip-{size}", "KiB", each, target=1.5)
-        for size in MEMORY_SIZES:
-            figure(f"memory-rss-{size}", "KiB", rss[size])
+            if restarted:
+                world.stop()
+                world.start()
+                rss[restarted, size] = self._resting_kib(size)
+                self._note_longest(f"restart-{size}")
+        least = sizes[0]
+        for (name, size), kib in rss.items():
+            if size != least:
+                each = (kib - rss[name, least]) / (size - least)
+                figure(name.format(size), "KiB", each, target=1.5)
+
+    def _resting_kib(self, size: int) -> int:
+        """Resident memory when everything is confirmed and a tick or two have passed."""
+        self._world.wait_settled(size, timeout=120)
+        time.sleep(2)
+        return self._world.rss_kib()
 
     def restart(self) -> None:
         """(e): kubewatch ends and starts again with 5,000 VIPs in the table."""
         world = self._world
         world.fill(RESTART_SIZE)
         world.empty()
-        world.first_sync(RESTART_SIZE, 10)
+        world.first_sync(RESTART_SIZE)
         world.wait_settled(RESTART_SIZE)
         for name, sig in (("restart", signal.SIGTERM), ("kill-9", signal.SIGKILL)):
             world.peer.mark()
@@ -216,7 +234,7 @@ class Bench:
             figure(f"{name}-updates-at-peer", "routes", updates)
             figure(f"{name}-lists-to-confirmed", "s", (settled - listed) / 1e9, target=1)
             figure(f"{name}-exec-to-confirmed", "s", (settled - began) / 1e9)
-            self._note_longest(f"{name}-5000")
+            self._note_longest(f"restart-{RESTART_SIZE}")
 
     def main_loop(self) -> None:
         """(d): what the daemon's own meter said at the end of what was measured."""
@@ -224,13 +242,11 @@ class Bench:
             self.restart()
         for name, (longest, what) in self._longest.items():
             figure(f"main-loop-longest-{name}", "ms", longest, target=5)
-            print(f"bench: {name}: the longest was: {what or 'not told'}", file=sys.stderr)
+            print(f"bench: {name}: the longest was: {what}", file=sys.stderr)
 
     def _note_longest(self, name: str) -> None:
-        known = self._longest.get(name, (None, ""))
-        now = self._world.longest_run()
-        if known[0] is None or (now[0] is not None and now[0] > known[0]):
-            self._longest[name] = now
+        known = self._longest.get(name, (0.0, ""))
+        self._longest[name] = max(known, self._world.longest_run())
 
 
 def options() -> argparse.Namespace:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from statistics import median
 from typing import Sequence
@@ -10,8 +11,7 @@ from typing import Sequence
 
 def percentile(values: Sequence[float], percent: float) -> float:
     """By nearest rank: a value that was measured."""
-    ordered = sorted(values)
-    return ordered[max(0, -(-len(ordered) * percent // 100).__int__() - 1)]
+    return sorted(values)[max(1, math.ceil(len(values) * percent / 100)) - 1]
 
 
 def figure(
@@ -39,7 +39,11 @@ def figure(
 
 
 def compared(
-    name: str, unit: str, values: Sequence[float], references: Sequence[float], target: float
+    name: str,
+    unit: str,
+    values: Sequence[float],
+    references: Sequence[float],
+    target: float | None,
 ) -> None:
     """Print the medians of runs made in turn, and the median of the runs' ratios."""
     ratios = [value / reference for value, reference in zip(values, references)]

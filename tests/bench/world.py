@@ -252,10 +252,10 @@ class World:
                 return int(line.split()[1])
         raise AssertionError("no VmRSS")
 
-    def longest_run(self) -> tuple[float | None, str]:
-        """The longest run of our callbacks on the main loop: milliseconds, and of what."""
-        loop = self.show().get("mainLoop", {})
-        return loop.get("longestRunMs"), loop.get("longestRunOf") or ""
+    def longest_run(self) -> tuple[float, str]:
+        """The longest run of our callbacks on the main loop, and of which: CPU milliseconds."""
+        loop = self.show()["mainLoop"]
+        return loop["longestRunUsec"] / 1000, loop["longestRun"]
 
     def report(self) -> str:
         """What there is to see when something went wrong."""

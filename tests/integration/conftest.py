@@ -18,6 +18,7 @@ from tests.lab.seedlab import lan
 from .faillab import VIP, Scene, TypedRoutes
 from .kubelab import KubeLab, new_api
 from .test_api_faults import Faulty
+from .test_api_faults_slow import SlowFaults
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -158,3 +159,11 @@ def faulty(lab: Lab, api: FakeApiProcess, kubewatch_binary: Path) -> Iterator[Fa
     found = Faulty(lab, api, kubewatch_binary)
     yield found
     found.end()
+
+
+@pytest.fixture(scope="session")
+def slow_faults(pki: Pki, kubewatch_binary: Path) -> Iterator[SlowFaults]:
+    """Faults that need minutes, in a lab of their own: begun early, looked at late."""
+    faults = SlowFaults(pki, kubewatch_binary)
+    yield faults
+    faults.close()

@@ -181,6 +181,10 @@ class KubeLab:
         """Configuration typed through the vty."""
         self.command("configure terminal", *lines, "end")
 
+    def relist(self, cluster: str = "lab") -> None:
+        """`clear kubevip cluster`: the impatient operator's way to have the API looked at now."""
+        self.command(f"clear kubevip cluster {cluster}")
+
     def settle(self, *lines: str) -> None:
         """The same; returns when it is in force."""
         before = self.show()["configurationGeneration"]

@@ -14,7 +14,8 @@ from typing import Iterator
 
 import pytest
 
-from tests.lab import WaitError, poll
+from tests.lab import poll
+from tests.lab.netns import CommandError
 
 from .faillab import UPSTREAM, VIP, Scene, TypedRoutes, prefix_of
 
@@ -196,10 +197,10 @@ def test_his_tagged_routes_through_our_whole_life(scene: Scene, tagged: None) ->
     scene.wait_gone(VIP)
 
 
-def flush_outside(scene: Scene) -> str:
-    """kubewatch --flush, as a package's removal runs it."""
-    command = ["/usr/lib/frr/kubewatch", "-f", "/etc/frr/kubewatch.conf", "--flush"]
-    return scene.r1.space.run(command, timeout=30)
+def flush_outside(scene: Scene, *options: str, check: bool = True) -> str:
+    """kubewatch --flush, as a package's removal runs it; returns what it said."""
+    command = ["/usr/lib/frr/kubewatch", "-f", "/etc/frr/kubewatch.conf", "--flush", *options]
+    return scene.r1.space.run(["timeout", "-s", "KILL", "20", *command], check=check)
 
 
 def test_flush_lasts(watched: Scene) -> None:
@@ -224,19 +225,45 @@ def test_flush_outside(watched: Scene) -> None:
     watched.wait_up(VIP, OTHER)
 
 
+def test_flush_outside_without_the_api(watched: Scene) -> None:
+    """The record says what there is to withdraw."""
+    watched.api.refuse()
+    watched.api.close_connections()
+    watched.kill()
+    flush_outside(watched)
+    watched.wait_gone(VIP)
+    watched.api.accept()
+
+
 def test_flush_outside_takes_nothing_from_one_that_runs(watched: Scene) -> None:
+    pid = watched.r1.inner_pid("kubewatch")
     with watched.unharmed(VIP):
-        process = watched.r1.space.popen(
-            ["/usr/lib/frr/kubewatch", "-i", "/run/frr/flush.pid", "--flush"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            process.wait(timeout=3)
-        except subprocess.TimeoutExpired:
-            process.terminate()
-            process.wait()
+        move_vty(watched, "first")
+        said = flush_outside(watched, "-i", "/run/frr/flush.pid", check=False)
+        move_vty(watched, "kubewatch", "first")
+        assert f"kubewatch (pid {pid})" in said
         watched.restart()
+
+
+def test_flush_outside_without_zebra(watched: Scene, zebra_gone: None) -> None:
+    """It says so and ends: a package's removal must not hang."""
+    watched.kill()
+    with pytest.raises(CommandError, match="zebra does not answer"):
+        flush_outside(watched)
+
+
+@pytest.fixture
+def zebra_gone(watched: Scene) -> Iterator[None]:
+    """zebra's socket is not there for a while; zebra and its clients are not disturbed."""
+    socket = watched.r1.run_dir / "zserv.api"
+    aside = socket.rename(socket.with_suffix(".aside"))
+    yield
+    aside.rename(socket)
+
+
+def move_vty(scene: Scene, to: str, name: str = "kubewatch") -> None:
+    """Rename a daemon's vty socket: another kubewatch would take its place."""
+    (scene.r1.run_dir / f"{name}.vty").rename(scene.r1.run_dir / f"{to}.vty")
 
 
 # ---- the record is lost -------------------------------------------------------------------------
@@ -416,20 +443,18 @@ class Second:
     """Another kubewatch on r1. Its vty is `kubewatch`; the first one's is moved to `first`."""
 
     def __init__(self, scene: Scene) -> None:
-        self._scene = scene
-        run = scene.r1.run_dir
-        (run / "kubewatch.vty").rename(run / "first.vty")
-        command = ["/usr/lib/frr/kubewatch", "-f", "/etc/frr/kubewatch.conf"]
+        self._router = scene.r1
+        move_vty(scene, "first")
+        command = ["/usr/lib/frr/kubewatch", "-d", "-f", "/etc/frr/kubewatch.conf"]
         command += ["-i", "/run/frr/second.pid", "--log", "file:/var/log/frr/second.log"]
-        self.process = scene.r1.space.popen(command)
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        assert scene.r1.space.popen(command, **quiet).wait(timeout=20) == 0
         poll(lambda: scene.show(daemon="kubewatch"), 10, "the second one answers")
 
     def close(self) -> None:
-        """End it, and whatever is left of it."""
-        self.process.terminate()
-        self.process.wait(timeout=10)
-        if pid := self._scene.r1.pid("second"):
-            raise WaitError(f"pid {pid} is left")
+        """End it."""
+        if self._router.pid("second"):
+            self._router.kill("second")
 
 
 @pytest.fixture

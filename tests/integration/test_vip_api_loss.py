@@ -10,7 +10,7 @@ import pytest
 
 from tests.kube import KubeError, service_path
 
-from .kubelab import BYSTANDERS, KubeLab, host_prefix
+from .kubelab import BYSTANDERS, STEADY, KubeLab, host_prefix
 
 ADDRESSES = {f"busy-{n}": (f"192.168.77.{50 + n}", f"192.168.77.{60 + n}") for n in range(6)}
 
@@ -75,10 +75,11 @@ def test_api_server_restarts_at_once(kube: KubeLab) -> None:
 
 
 def test_etcd_is_killed(kube: KubeLab) -> None:
-    """The API server answers, with errors; watches stay open and say nothing."""
+    """The API server lives and knows nothing new, whatever it is asked."""
     kube.api.etcd.kill()
-    kube.command("clear kubevip cluster lab")
-    kube.until(lambda: complaint(kube), "kubewatch says that the server has a problem")
+    kube.relist()
+    kube.until(lambda: kube.cluster()["kinds"]["services"]["state"] != "watching", "it lists")
+    kube.routed(STEADY)
     kube.api.etcd.start()
     follows(kube, "after-etcd", "192.168.77.53")
 
@@ -118,7 +119,7 @@ def in_api(kube: KubeLab) -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("events", [20, 51, 90])
+@pytest.mark.parametrize("events", [20, 51])
 def test_api_server_is_killed_in_the_middle_of_events(kube: KubeLab, events: int) -> None:
     """Whatever was lost on the way: afterwards the table is what the API says, no more, no less."""
     for name, addresses in ADDRESSES.items():

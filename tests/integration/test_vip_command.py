@@ -165,7 +165,7 @@ def test_wrong_line_is_refused_and_changes_nothing(kube: KubeLab, line: str) -> 
 
 def test_clear_cluster_lists_again(kube: KubeLab) -> None:
     before = lists(kube)
-    kube.command("clear kubevip cluster lab")
+    kube.relist()
     kube.until(
         lambda: all(n > before[kind] for kind, n in lists(kube).items()), "every kind was listed"
     )

@@ -122,7 +122,7 @@ class Access:
         for case in (GARBLED, UNBOUND, WRONG_CA, REVOKED):
             if case is REVOKED:
                 self.kube.until(lambda: not self.is_accepted(REVOKED), "the token is revoked")
-            self.kube.command(f"clear kubevip cluster {case.name}")
+            self.kube.relist(case.name)
 
     def mend(self) -> None:
         """What an operator would do, and nothing on the router but files."""

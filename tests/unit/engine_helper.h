@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * For tests of selection, table and engine: an engine that is fed by hand, with a clock of its own, and
- * the routes that came out of its mailbox.
+ * For tests of selection, table and engine: an engine that is fed by hand, with a clock of its own,
+ * and the routes that came out of its mailbox.
  *
- * Objects are JSON with ' for ". Configuration is text, one line each, without the leading `kubevip`.
+ * Objects are JSON with ' for ". Configuration is text, one line each, without the leading
+ * `kubevip`.
  */
 #pragma once
 
@@ -16,7 +17,7 @@
 #include <string.h>
 
 #define EH_MAX_ROUTES 4096
-#define EH_TEXT	      4096
+#define EH_TEXT       4096
 
 struct eh_route {
 	struct kvip_prefix prefix;
@@ -149,7 +150,8 @@ static inline struct kvip_conf *eh_parse(const char *text)
 		     word = strtok_r(NULL, " ", &save2))
 			argv[argc++] = word;
 		if (argc)
-			ck_assert_msg(kvip_conf_line(c, argc, argv, false, &err) == 0, "%s", err.text);
+			ck_assert_msg(kvip_conf_line(c, argc, argv, false, &err) == 0, "%s",
+				      err.text);
 	}
 	return c;
 }
@@ -201,7 +203,8 @@ static inline void eh_del(struct eh *h, const char *cluster, enum kvip_kind kind
 	f->del(ctx, kind, ns, name, "");
 }
 
-/* A LoadBalancer Service prod/@name with address @ip ("" none); @meta and @spec: further members, or "". */
+/* A LoadBalancer Service prod/@name with address @ip ("" none); @meta and @spec: further members,
+ * or "". */
 static inline void eh_service(struct eh *h, const char *cluster, const char *name, const char *ip,
 			      const char *meta, const char *spec)
 {
@@ -219,8 +222,8 @@ static inline void eh_service(struct eh *h, const char *cluster, const char *nam
 }
 
 /*
- * The slice of Service prod/@service: @eps is "node1:r node2:st -:r", r ready, s serving, t terminating, "-" no
- * node, m the marker's address.
+ * The slice of Service prod/@service: @eps is "node1:r node2:st -:r", r ready, s serving, t
+ * terminating, "-" no node, m the marker's address.
  */
 static inline void eh_slice(struct eh *h, const char *cluster, const char *service, const char *eps)
 {
@@ -241,8 +244,8 @@ static inline void eh_slice(struct eh *h, const char *cluster, const char *servi
 			 "'terminating':%s}%s}",
 			 i ? "," : "", strchr(flags, 'm') ? "192.192.192.19" : "10.244.0.",
 			 strchr(flags, 'm') ? 2 : i + 1, strchr(flags, 'r') ? "true" : "false",
-			 strpbrk(flags, "rs") ? "true" : "false", strchr(flags, 't') ? "true" : "false",
-			 node);
+			 strpbrk(flags, "rs") ? "true" : "false",
+			 strchr(flags, 't') ? "true" : "false", node);
 		i++;
 	}
 	snprintf(json, sizeof(json),
@@ -253,7 +256,8 @@ static inline void eh_slice(struct eh *h, const char *cluster, const char *servi
 	ck_assert_int_eq(eh_put(h, cluster, KVIP_KIND_SLICE, json), 0);
 }
 
-/* A node with InternalIP @ip; @ready: "True", "False", "Unknown"; @more: further members of spec, or "". */
+/* A node with InternalIP @ip; @ready: "True", "False", "Unknown"; @more: further members of spec,
+ * or "". */
 static inline void eh_node(struct eh *h, const char *cluster, const char *name, const char *ip,
 			   const char *ready, const char *meta, const char *spec)
 {
@@ -396,6 +400,33 @@ static inline struct kvip_engine_summary eh_summary(struct eh *h)
 
 	kvip_engine_get_summary(h->engine, &s);
 	return s;
+}
+
+/* @n Services s1.. with addresses 192.168.77.1.., in front of n1. */
+static inline void eh_services(struct eh *h, const char *cluster, int n)
+{
+	char name[16], ip[32];
+
+	for (int i = 1; i <= n; i++) {
+		snprintf(name, sizeof(name), "s%d", i);
+		snprintf(ip, sizeof(ip), "192.168.77.%d", i);
+		eh_service(h, cluster, name, ip, "", "");
+		eh_slice(h, cluster, name, "n1:r");
+	}
+}
+
+static inline bool eh_cluster_cb(void *ctx, const struct kvip_cluster_view *v)
+{
+	*(struct kvip_cluster_view *)ctx = *v;
+	return false;
+}
+
+static inline struct kvip_cluster_view eh_cluster(struct eh *h)
+{
+	struct kvip_cluster_view v = { 0 };
+
+	kvip_engine_each_cluster(h->engine, eh_cluster_cb, &v);
+	return v;
 }
 
 /* Publish facts: own addresses and connected prefixes as space-separated text. */

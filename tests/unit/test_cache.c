@@ -73,7 +73,8 @@ static struct kvip_obj *obj(enum kvip_kind kind, const char *json)
 	for (; *json; json++)
 		*p++ = *json == '\'' ? '"' : *json;
 	*p = '\0';
-	ck_assert_msg(kvip_obj_decode(kind, buf, strlen(buf), &o, NULL, 0, &err) == 0, "%s", err.text);
+	ck_assert_msg(kvip_obj_decode(kind, buf, strlen(buf), &o, NULL, 0, &err) == 0, "%s",
+		      err.text);
 	return o;
 }
 
@@ -87,11 +88,13 @@ static void service(const char *name, const char *uid, const char *gateway, cons
 	char json[1024], label[200] = "";
 
 	if (*gateway)
-		snprintf(label, sizeof(label), "'gateway.networking.k8s.io/gateway-name':'%s'", gateway);
-	snprintf(json, sizeof(json),
-		 "{'metadata':{'name':'%s','namespace':'ns','uid':'%s','labels':{%s}},"
-		 "'spec':{'type':'LoadBalancer'},'status':{'loadBalancer':{'ingress':[{'ip':'%s'}]}}}",
-		 name, uid, label, ip);
+		snprintf(label, sizeof(label), "'gateway.networking.k8s.io/gateway-name':'%s'",
+			 gateway);
+	snprintf(
+		json, sizeof(json),
+		"{'metadata':{'name':'%s','namespace':'ns','uid':'%s','labels':{%s}},"
+		"'spec':{'type':'LoadBalancer'},'status':{'loadBalancer':{'ingress':[{'ip':'%s'}]}}}",
+		name, uid, label, ip);
 	ck_assert_int_eq(put(KVIP_KIND_SERVICE, json), 0);
 }
 
@@ -111,8 +114,8 @@ static void gateway(const char *name, const char *label)
 {
 	char json[1024];
 
-	snprintf(json, sizeof(json), "{'metadata':{'name':'%s','namespace':'ns','labels':{'x':'%s'}}}", name,
-		 label);
+	snprintf(json, sizeof(json),
+		 "{'metadata':{'name':'%s','namespace':'ns','labels':{'x':'%s'}}}", name, label);
 	ck_assert_int_eq(put(KVIP_KIND_GATEWAY, json), 0);
 }
 
@@ -228,7 +231,8 @@ START_TEST(test_relist_before_the_sweep_is_through)
 	service("a", "u", "", "10.0.0.1");
 	kvip_cache_refresh_begin(cache, KVIP_KIND_SERVICE);
 	kvip_cache_refresh_end(cache, KVIP_KIND_SERVICE);
-	kvip_cache_refresh_begin(cache, KVIP_KIND_SERVICE); /* the list before this one was complete */
+	kvip_cache_refresh_begin(cache,
+				 KVIP_KIND_SERVICE); /* the list before this one was complete */
 	ck_assert_uint_eq(kvip_cache_count(cache, KVIP_KIND_SERVICE), 0);
 	kvip_cache_refresh_abort(cache, KVIP_KIND_SERVICE);
 }

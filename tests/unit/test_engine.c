@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * DOC: the engine as a whole, fed by hand: synchronisation, relists, the guard, restored routes,
- * configuration changes, orders. Rules R3, R4.
+ * DOC: the engine as a whole, fed by hand: synchronisation, relists, the guard, configuration
+ * changes, orders. Rules R3, R4.
  */
 #include "base/kvip_mem.h"
 #include "engine_helper.h"
@@ -10,19 +10,6 @@
 
 #define V  "192.168.77.128"
 #define V2 "192.168.77.129"
-
-/* @n Services s1.. with addresses 192.168.77.1.., in front of n1. */
-static void services(struct eh *h, const char *cluster, int n)
-{
-	char name[16], ip[32];
-
-	for (int i = 1; i <= n; i++) {
-		snprintf(name, sizeof(name), "s%d", i);
-		snprintf(ip, sizeof(ip), "192.168.77.%d", i);
-		eh_service(h, cluster, name, ip, "", "");
-		eh_slice(h, cluster, name, "n1:r");
-	}
-}
 
 static void del_services(struct eh *h, const char *cluster, int from, int to)
 {
@@ -40,24 +27,10 @@ static struct eh *running(const char *conf, int n)
 
 	eh_conf(h, conf);
 	eh_three_nodes(h, "lab");
-	services(h, "lab", n);
+	eh_services(h, "lab", n);
 	eh_synced(h, "lab");
 	ck_assert_uint_eq(h->n, n);
 	return h;
-}
-
-static bool copy_cluster(void *ctx, const struct kvip_cluster_view *v)
-{
-	*(struct kvip_cluster_view *)ctx = *v;
-	return false;
-}
-
-static struct kvip_cluster_view cluster(struct eh *h)
-{
-	struct kvip_cluster_view v = { 0 };
-
-	kvip_engine_each_cluster(h->engine, copy_cluster, &v);
-	return v;
 }
 
 START_TEST(test_one_service)
@@ -70,15 +43,15 @@ START_TEST(test_one_service)
 	eh_slice(h, "lab", "web", "n1:r");
 	eh_step(h);
 	ck_assert_str_eq(eh_route(h, V), ""); /* nothing before every kind has listed */
-	ck_assert_int_eq(cluster(h).state, KVIP_CLUSTER_STARTING);
+	ck_assert_int_eq(eh_cluster(h).state, KVIP_CLUSTER_STARTING);
 	ck_assert_str_eq(eh_reason(h, "lab", "web"), "not-synchronised");
 	eh_synced(h, "lab");
 	ck_assert_str_eq(eh_route(h, V), EH_ALL);
 	ck_assert_uint_eq(eh_get(h, V)->tag, 77);
 	ck_assert_uint_eq(eh_get(h, V)->distance, 15);
 	ck_assert_str_eq(eh_get(h, V)->cluster, "lab");
-	ck_assert_int_eq(cluster(h).state, KVIP_CLUSTER_LIVE);
-	ck_assert_uint_eq(cluster(h).objects, 5);
+	ck_assert_int_eq(eh_cluster(h).state, KVIP_CLUSTER_LIVE);
+	ck_assert_uint_eq(eh_cluster(h).objects, 5);
 	eh_del(h, "lab", KVIP_KIND_SERVICE, "prod", "web");
 	eh_step(h);
 	ck_assert_str_eq(eh_route(h, V), "");
@@ -96,7 +69,7 @@ START_TEST(test_optional_kind_delays_two_seconds)
 
 	eh_conf(h, EH_CONF);
 	eh_three_nodes(h, "lab");
-	services(h, "lab", 1);
+	eh_services(h, "lab", 1);
 	eh_end(h, "lab", KVIP_KIND_SERVICE);
 	eh_end(h, "lab", KVIP_KIND_SLICE);
 	eh_pass(h, 10000);
@@ -114,7 +87,7 @@ START_TEST(test_optional_kind_delays_two_seconds)
 	h = eh_new();
 	eh_conf(h, EH_CONF);
 	eh_three_nodes(h, "lab");
-	services(h, "lab", 1);
+	eh_services(h, "lab", 1);
 	f = eh_feed(h, "lab", &ctx);
 	f->absent(ctx, KVIP_KIND_GATEWAY);
 	eh_end(h, "lab", KVIP_KIND_SERVICE);
@@ -134,18 +107,18 @@ START_TEST(test_relist)
 	size_t announced = h->announced;
 
 	eh_begin(h, "lab", KVIP_KIND_SERVICE); /* the same again: no event */
-	services(h, "lab", 20);
+	eh_services(h, "lab", 20);
 	eh_end(h, "lab", KVIP_KIND_SERVICE);
 	eh_step(h);
 	ck_assert_uint_eq(h->announced, announced);
 	eh_begin(h, "lab", KVIP_KIND_SERVICE); /* broken off: nothing is swept */
-	services(h, "lab", 3);
+	eh_services(h, "lab", 3);
 	eh_step(h);
 	f->refresh_abort(ctx, KVIP_KIND_SERVICE);
 	eh_step(h);
 	ck_assert_uint_eq(h->n, 20);
 	eh_begin(h, "lab", KVIP_KIND_SERVICE); /* complete: five less */
-	services(h, "lab", 15);
+	eh_services(h, "lab", 15);
 	eh_step(h);
 	ck_assert_uint_eq(h->n, 20);
 	eh_end(h, "lab", KVIP_KIND_SERVICE);
@@ -182,17 +155,17 @@ START_TEST(test_empty_relist)
 	eh_end(h, "lab", kind);
 	eh_step(h);
 	ck_assert_uint_eq(h->n, 3);
-	ck_assert(cluster(h).guard_active);
-	ck_assert_uint_eq(cluster(h).held, 3);
+	ck_assert(eh_cluster(h).guard_active);
+	ck_assert_uint_eq(eh_cluster(h).held, 3);
 	ck_assert_uint_eq(eh_summary(h).vips_held, 3);
 	eh_pass(h, 3600000);
 	ck_assert_uint_eq(h->n, 3);
 	eh_begin(h, "lab", kind); /* the table comes back */
-	services(h, "lab", 3);
+	eh_services(h, "lab", 3);
 	eh_three_nodes(h, "lab");
 	eh_end(h, "lab", kind);
 	eh_step(h);
-	ck_assert(!cluster(h).guard_active);
+	ck_assert(!eh_cluster(h).guard_active);
 	ck_assert_uint_eq(h->withdrawn, 0);
 	eh_begin(h, "lab", kind);
 	eh_end(h, "lab", kind);
@@ -202,8 +175,8 @@ START_TEST(test_empty_relist)
 	ck_assert_int_eq(kvip_engine_accept_withdrawals(h->engine, "lab"), 0);
 	eh_step(h);
 	ck_assert_uint_eq(h->n, 0);
-	ck_assert(!cluster(h).guard_active);
-	ck_assert_uint_eq(cluster(h).withdrawals, 3);
+	ck_assert(!eh_cluster(h).guard_active);
+	ck_assert_uint_eq(eh_cluster(h).withdrawals, 3);
 	eh_free(h);
 }
 END_TEST
@@ -215,7 +188,7 @@ START_TEST(test_mass_withdrawal)
 	del_services(h, "lab", 1, 30);
 	eh_step(h);
 	ck_assert_uint_eq(h->n, 40); /* the whole batch, not what is left at the half */
-	ck_assert(cluster(h).guard_active);
+	ck_assert(eh_cluster(h).guard_active);
 	eh_service(h, "lab", "new", V, "", ""); /* additions pass */
 	eh_slice(h, "lab", "new", "n1:r");
 	eh_step(h);
@@ -236,7 +209,8 @@ END_TEST
 
 START_TEST(test_guard_release_after)
 {
-	struct eh *h = running(EH_CONF "cluster lab withdraw-guard 30 min 2 release-after 60\n", 10);
+	struct eh *h = running(EH_CONF "cluster lab withdraw-guard 30 min 2 release-after 60\n",
+			       10);
 
 	del_services(h, "lab", 1, 4);
 	eh_step(h);
@@ -266,7 +240,7 @@ START_TEST(test_guard_and_another_owner)
 	ck_assert_str_eq(eh_route(h, "192.168.77.1"), "192.168.99.99"); /* no withdrawal: passes */
 	ck_assert_uint_eq(h->n, 20);
 	ck_assert_uint_eq(h->withdrawn, 0);
-	ck_assert_uint_eq(cluster(h).held, 19);
+	ck_assert_uint_eq(eh_cluster(h).held, 19);
 	eh_free(h);
 }
 END_TEST
@@ -276,10 +250,11 @@ START_TEST(test_configuration_passes_guard)
 {
 	struct eh *h = running(EH_CONF "cluster lab vip-range 192.168.78.0/24\n", 40);
 
-	eh_conf(h, "cluster lab vip-range 192.168.77.0/28\ncluster lab advertise web service-selector any\n");
+	eh_conf(h,
+		"cluster lab vip-range 192.168.77.0/28\ncluster lab advertise web service-selector any\n");
 	ck_assert_uint_eq(h->n, 15);
 	ck_assert_uint_eq(h->withdrawn_by_operator, 25);
-	ck_assert(!cluster(h).guard_active);
+	ck_assert(!eh_cluster(h).guard_active);
 	eh_conf(h, EH_CONF);
 	ck_assert_uint_eq(h->n, 40);
 	del_services(h, "lab", 1, 30);
@@ -287,14 +262,14 @@ START_TEST(test_configuration_passes_guard)
 	ck_assert_uint_eq(h->n, 40);
 	eh_conf(h, EH_CONF "cluster lab maximum-vips 5000\n"); /* has nothing to do with it */
 	ck_assert_uint_eq(h->n, 40);
-	ck_assert(cluster(h).guard_active);
+	ck_assert(eh_cluster(h).guard_active);
 	eh_conf(h, "cluster lab vip-range 192.168.77.16/28\n" /* has */
 		   "cluster lab vip-range 192.168.77.32/28\n"
 		   "cluster lab advertise web service-selector any\n");
 	ck_assert_uint_eq(h->n, 25);
 	eh_conf(h, EH_CONF "cluster lab shutdown\n");
 	ck_assert_uint_eq(h->n, 0);
-	ck_assert_int_eq(cluster(h).state, KVIP_CLUSTER_SHUTDOWN);
+	ck_assert_int_eq(eh_cluster(h).state, KVIP_CLUSTER_SHUTDOWN);
 	eh_conf(h, EH_CONF);
 	ck_assert_uint_eq(h->n, 10); /* it went on watching */
 	eh_free(h);
@@ -316,7 +291,7 @@ START_TEST(test_cluster_removed)
 	ck_assert_uint_eq(eh_summary(h).clusters, 1);
 	eh_conf(h, EH_CONF); /* anew, from nothing */
 	eh_three_nodes(h, "lab");
-	services(h, "lab", 20);
+	eh_services(h, "lab", 20);
 	eh_synced(h, "lab");
 	ck_assert_uint_eq(h->n, 20);
 	eh_free(h);
@@ -330,9 +305,9 @@ START_TEST(test_identity_of_another_source)
 
 	eh_identity(h, "lab", "kube-system/one");
 	eh_identity(h, "lab", "kubernetes/two");
-	ck_assert(!cluster(h).identity_changed);
+	ck_assert(!eh_cluster(h).identity_changed);
 	eh_identity(h, "lab", "kubernetes/three");
-	ck_assert(cluster(h).identity_changed);
+	ck_assert(eh_cluster(h).identity_changed);
 	eh_free(h);
 }
 END_TEST
@@ -351,14 +326,14 @@ START_TEST(test_identity_changed)
 	eh_identity(h, "lab", "kube-system/two");
 	del_services(h, "lab", 1, 1);
 	eh_pass(h, 1000);
-	ck_assert(cluster(h).identity_changed);
+	ck_assert(eh_cluster(h).identity_changed);
 	ck_assert_uint_eq(h->n, 3);
 	ck_assert(kvip_engine_cluster_seen(h->engine, "lab", identity, sizeof(identity), &when));
 	ck_assert_str_eq(identity, "kube-system/one");
 	ck_assert_int_eq(when, h->wall - 1);
 	kvip_engine_accept_withdrawals(h->engine, "lab");
 	eh_step(h);
-	ck_assert(!cluster(h).identity_changed);
+	ck_assert(!eh_cluster(h).identity_changed);
 	ck_assert_uint_eq(h->n, 2);
 	ck_assert(kvip_engine_cluster_seen(h->engine, "lab", identity, sizeof(identity), &when));
 	ck_assert_str_eq(identity, "kube-system/two");
@@ -367,164 +342,6 @@ START_TEST(test_identity_changed)
 	del_services(h, "lab", 2, 2);
 	eh_step(h);
 	ck_assert_uint_eq(h->n, 1);
-	eh_free(h);
-}
-END_TEST
-
-static struct kvip_restored restored(struct eh *h, const char *vip, const char *nh, const char *cl,
-				     kvip_wall age, bool in_zebra)
-{
-	struct kvip_restored r = { .identity = "kube-system/one",
-				   .confirmed_s = h->wall - age,
-				   .in_zebra = in_zebra };
-	struct kvip_addr a;
-
-	ck_assert_int_eq(kvip_prefix_parse(vip, &r.route.id.prefix), 0);
-	ck_assert_int_eq(kvip_addr_parse(nh, &a), 0);
-	r.route.id.distance = 15;
-	r.route.tag = 77;
-	r.route.nhs = kvip_nhset_get(h->nhsets, &a, 1);
-	snprintf(r.route.cluster, sizeof(r.route.cluster), "%s", cl);
-	return r;
-}
-
-static void restore(struct eh *h, struct kvip_restored *v, size_t n)
-{
-	ck_assert_int_eq(kvip_engine_restore(h->engine, v, n), 0);
-	for (size_t i = 0; i < n; i++)
-		kvip_nhset_unref(v[i].route.nhs);
-}
-
-START_TEST(test_restored)
-{
-	struct eh *h = eh_new();
-	struct kvip_restored v[] = {
-		restored(h, "192.168.77.1", EH_N1, "lab", 60, false),
-		restored(h, "192.168.77.2", EH_N2, "lab", 60, false),
-		restored(h, "192.168.77.3", EH_N3, "lab", 7200, false), /* too old */
-		restored(h, "192.168.77.4", EH_N3, "lab", 7200, true),	/* but still in zebra */
-		restored(h, "10.0.0.1", EH_N1, "lab", 60, true),	/* out of range today */
-		restored(h, "192.168.77.6", EH_N1, "gone", 60, true),	/* no such cluster */
-	};
-
-	restore(h, v, 6);
-	eh_step(h);
-	ck_assert_uint_eq(h->n, 0); /* no configuration is not an empty configuration */
-	eh_conf(h, EH_CONF);
-	ck_assert_uint_eq(h->n, 3);
-	ck_assert(eh_get(h, "192.168.77.1")->restored);
-	ck_assert_str_eq(eh_route(h, "192.168.77.1"), EH_N1);
-	ck_assert_str_eq(eh_route(h, "192.168.77.4"), EH_N3);
-	ck_assert_uint_eq(eh_summary(h).vips_restored, 3);
-	eh_pass(h, 7200000);
-	ck_assert_uint_eq(h->n, 3); /* held for ever */
-	ck_assert_uint_eq(h->withdrawn, 0);
-	eh_three_nodes(h, "lab");
-	eh_service(h, "lab", "s1", "192.168.77.1", "", "");
-	eh_slice(h, "lab", "s1", "n1:r");
-	eh_step(h);
-	ck_assert_str_eq(eh_route(h, "192.168.77.1"), EH_N1); /* not synchronised yet */
-	eh_synced(h, "lab");
-	ck_assert_str_eq(eh_route(h, "192.168.77.1"), EH_ALL);
-	ck_assert(!eh_get(h, "192.168.77.1")->restored);
-	/* 2, 3, 4 and 10.0.0.1 are no longer wanted; the orphan stays */
-	ck_assert_uint_eq(h->n, 1);
-	ck_assert_uint_eq(h->withdrawn, 4);
-	ck_assert_uint_eq(eh_summary(h).vips_restored, 0);
-	kvip_engine_clear_orphans(h->engine);
-	eh_step(h);
-	ck_assert_uint_eq(h->withdrawn, 5);
-	ck_assert_uint_eq(h->withdrawn_by_operator, 2); /* the orphan and what today's ranges refuse */
-	eh_free(h);
-}
-END_TEST
-
-START_TEST(test_restored_and_empty_cluster)
-{
-	struct eh *h = eh_new();
-	struct kvip_restored v[] = { restored(h, "192.168.77.1", EH_N1, "lab", 60, false) };
-
-	restore(h, v, 1);
-	eh_conf(h, EH_CONF);
-	eh_synced(h, "lab"); /* etcd emptied while we were down: the first list meets the guard, too */
-	ck_assert_uint_eq(h->n, 1);
-	ck_assert(cluster(h).guard_active);
-	eh_conf(h, EH_CONF "cluster lab maximum-vips 5\n");
-	ck_assert_uint_eq(h->n, 1);
-	kvip_engine_accept_withdrawals(h->engine, "lab");
-	eh_step(h);
-	ck_assert_uint_eq(h->n, 0);
-	eh_free(h);
-}
-END_TEST
-
-START_TEST(test_restored_other_identity)
-{
-	struct eh *h = eh_new();
-	struct kvip_restored v[] = { restored(h, "192.168.77.1", EH_N1, "lab", 60, false),
-				     restored(h, "192.168.77.2", EH_N1, "lab", 60, false) };
-
-	restore(h, v, 2);
-	eh_conf(h, EH_CONF);
-	ck_assert_uint_eq(h->n, 2);
-	eh_identity(h, "lab", "kube-system/two"); /* another cluster answers */
-	eh_three_nodes(h, "lab");
-	services(h, "lab", 1);
-	eh_synced(h, "lab");
-	ck_assert(cluster(h).identity_changed);
-	ck_assert_uint_eq(h->n, 2);
-	ck_assert_str_eq(eh_route(h, "192.168.77.1"), EH_ALL);
-	kvip_engine_accept_withdrawals(h->engine, "lab");
-	eh_step(h);
-	ck_assert_uint_eq(h->n, 1);
-	eh_free(h);
-}
-END_TEST
-
-START_TEST(test_restored_waits_through_configuration)
-{
-	struct eh *h = eh_new();
-	struct kvip_restored v[] = { restored(h, "192.168.77.1", EH_N1, "lab", 60, true),
-				     restored(h, "192.168.77.2", EH_N1, "b", 60, true) };
-
-	restore(h, v, 2);
-	eh_conf(h, "reserved-prefix 10.0.0.0/8\n");
-	ck_assert_uint_eq(h->n, 0);
-	eh_conf(h, "cluster lab maximum-vips 5\n");
-	ck_assert_uint_eq(h->n, 0); /* its range comes later */
-	eh_conf(h, EH_CONF);
-	ck_assert_uint_eq(h->n, 1);
-	eh_conf(h, "cluster lab maximum-vips 5\n"); /* not synchronised once: nothing is removed */
-	ck_assert_uint_eq(h->n, 1);
-	ck_assert_uint_eq(h->withdrawn, 0);
-	eh_conf(h, EH_CONF "cluster b vip-range 192.168.77.0/24\n");
-	ck_assert_uint_eq(h->n, 2);
-	eh_conf(h, EH_CONF); /* `no kubevip cluster b` while we run */
-	ck_assert_uint_eq(h->n, 1);
-	ck_assert_uint_eq(h->withdrawn_by_operator, 1);
-	eh_conf(h, EH_CONF "cluster lab shutdown\n");
-	ck_assert_uint_eq(h->n, 0);
-	eh_free(h);
-}
-END_TEST
-
-START_TEST(test_restored_and_preference)
-{
-	struct eh *h = eh_new();
-	struct kvip_restored v[] = { restored(h, "192.168.77.1", EH_N1, "lab", 60, true) };
-	const char *conf = EH_CONF "cluster b vip-range 192.168.77.0/24\n"
-				   "cluster b advertise web service-selector any\n"
-				   "cluster lab preference 200\n";
-
-	restore(h, v, 1);
-	eh_conf(h, conf);
-	eh_node(h, "b", "b1", "192.168.99.99", "True", "", "");
-	services(h, "b", 1);
-	eh_synced(h, "b");
-	ck_assert_str_eq(eh_route(h, "192.168.77.1"), EH_N1); /* the preferred one's, as it was */
-	eh_synced(h, "lab"); /* it no longer has it */
-	ck_assert_str_eq(eh_route(h, "192.168.77.1"), "192.168.99.99");
-	ck_assert_uint_eq(h->withdrawn, 0);
 	eh_free(h);
 }
 END_TEST
@@ -538,7 +355,7 @@ START_TEST(test_facts_not_known)
 	eh_publish(h, f);
 	eh_conf(h, EH_CONF);
 	eh_three_nodes(h, "lab");
-	services(h, "lab", 2);
+	eh_services(h, "lab", 2);
 	eh_synced(h, "lab");
 	ck_assert_uint_eq(h->n, 0); /* own addresses might be among them */
 	eh_publish(h, eh_facts("192.168.77.1", ""));
@@ -548,7 +365,7 @@ START_TEST(test_facts_not_known)
 	f->known = false;
 	eh_publish(h, f); /* zebra is gone: what was known stays */
 	ck_assert_uint_eq(h->n, 1);
-	services(h, "lab", 3);
+	eh_services(h, "lab", 3);
 	eh_step(h);
 	ck_assert_uint_eq(h->n, 2);
 	eh_free(h);
@@ -592,7 +409,8 @@ START_TEST(test_views)
 	struct seen_vip s = { 0 };
 	struct kvip_prefix p;
 
-	eh_service(h, "lab", "a-new", "192.168.77.1", "'creationTimestamp':'2026-06-01T00:00:00Z'", "");
+	eh_service(h, "lab", "a-new", "192.168.77.1", "'creationTimestamp':'2026-06-01T00:00:00Z'",
+		   "");
 	eh_step(h);
 	kvip_engine_each_vip(h->engine, copy_vip, &s);
 	ck_assert_uint_eq(s.calls, 1);
@@ -654,11 +472,6 @@ int main(void)
 	tcase_add_test(tc, test_cluster_removed);
 	tcase_add_test(tc, test_identity_of_another_source);
 	tcase_add_test(tc, test_identity_changed);
-	tcase_add_test(tc, test_restored);
-	tcase_add_test(tc, test_restored_and_empty_cluster);
-	tcase_add_test(tc, test_restored_other_identity);
-	tcase_add_test(tc, test_restored_waits_through_configuration);
-	tcase_add_test(tc, test_restored_and_preference);
 	tcase_add_test(tc, test_facts_not_known);
 	tcase_add_test(tc, test_republish);
 	tcase_add_test(tc, test_views);

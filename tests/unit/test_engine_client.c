@@ -2,8 +2,8 @@
 /*
  * DOC: the engine and its clients: a client that this file plays itself.
  *
- * What is under test: when a client is made, kept, made anew and freed; optional kinds; the loss of the API;
- * new credentials, whose data takes the old one's place as a whole. Rules R4.
+ * What is under test: when a client is made, kept, made anew and freed; optional kinds; the loss of
+ * the API; new credentials, whose data takes the old one's place as a whole. Rules R4.
  */
 #include "base/kvip_mem.h"
 #include "engine_helper.h"
@@ -24,15 +24,16 @@ static int made, freed, relists;
 static int no_http;
 
 static int fake_new(struct kvip_http *http, const struct kvip_client_conf *conf,
-		    const struct kvip_client_hooks *hooks, const struct kvip_log *log, uint64_t seed,
-		    kvip_msec now, struct kvip_client **out)
+		    const struct kvip_client_hooks *hooks, const struct kvip_log *log,
+		    uint64_t seed, kvip_msec now, struct kvip_client **out)
 {
 	struct kvip_client *c = calloc(1, sizeof(*c));
 
 	(void)http, (void)log, (void)seed, (void)now;
 	ck_assert(conf->kinds[KVIP_KIND_GATEWAY]);
 	c->hooks = *hooks;
-	snprintf(c->kubeconfig, sizeof(c->kubeconfig), "%s", conf->kubeconfig ? conf->kubeconfig : "");
+	snprintf(c->kubeconfig, sizeof(c->kubeconfig), "%s",
+		 conf->kubeconfig ? conf->kubeconfig : "");
 	for (int k = 0; k < KVIP_KIND_MAX; k++)
 		c->status.kind[k].state = KVIP_WATCH_LISTING;
 	client = c;
@@ -69,8 +70,8 @@ static void fake_get_status(const struct kvip_client *c, struct kvip_client_stat
 }
 
 static const struct kvip_client_ops fake_ops = {
-	.new = fake_new,
-	.free = fake_free,
+	.create = fake_new,
+	.destroy = fake_free,
 	.step = fake_step,
 	.relist = fake_relist,
 	.get_status = fake_get_status,
@@ -108,10 +109,11 @@ static void put_node(const char *name, const char *ip)
 {
 	char json[512];
 
-	snprintf(json, sizeof(json),
-		 "{'metadata':{'name':'%s'},'status':{'addresses':[{'type':'InternalIP','address':'%s'}],"
-		 "'conditions':[{'type':'Ready','status':'True'}]}}",
-		 name, ip);
+	snprintf(
+		json, sizeof(json),
+		"{'metadata':{'name':'%s'},'status':{'addresses':[{'type':'InternalIP','address':'%s'}],"
+		"'conditions':[{'type':'Ready','status':'True'}]}}",
+		name, ip);
 	put(KVIP_KIND_NODE, json);
 }
 
@@ -173,20 +175,6 @@ static struct eh *running(const char *conf)
 	return h;
 }
 
-static bool copy_cluster(void *ctx, const struct kvip_cluster_view *v)
-{
-	*(struct kvip_cluster_view *)ctx = *v;
-	return false;
-}
-
-static struct kvip_cluster_view cluster(struct eh *h)
-{
-	struct kvip_cluster_view v = { 0 };
-
-	kvip_engine_each_cluster(h->engine, copy_cluster, &v);
-	return v;
-}
-
 #define CONF "cluster lab kubeconfig /etc/one\n" EH_CONF
 
 START_TEST(test_optional_kind_forbidden)
@@ -241,26 +229,26 @@ START_TEST(test_api_lost_and_held)
 {
 	struct eh *h = running(CONF);
 
-	ck_assert_int_eq(cluster(h).state, KVIP_CLUSTER_LIVE);
+	ck_assert_int_eq(eh_cluster(h).state, KVIP_CLUSTER_LIVE);
 	eh_pass(h, 119000);
-	ck_assert_int_eq(cluster(h).state, KVIP_CLUSTER_LIVE);
+	ck_assert_int_eq(eh_cluster(h).state, KVIP_CLUSTER_LIVE);
 	eh_pass(h, 1000);
-	ck_assert_int_eq(cluster(h).state, KVIP_CLUSTER_STALE);
+	ck_assert_int_eq(eh_cluster(h).state, KVIP_CLUSTER_STALE);
 	eh_pass(h, 7 * 86400000);
 	ck_assert_uint_eq(h->n, 1);
 	proof(h);
 	eh_pass(h, 300);
-	ck_assert_int_eq(cluster(h).state, KVIP_CLUSTER_LIVE);
+	ck_assert_int_eq(eh_cluster(h).state, KVIP_CLUSTER_LIVE);
 	client->status.unauthorized = true; /* 401 counts at once */
 	eh_pass(h, 300);
-	ck_assert_int_eq(cluster(h).state, KVIP_CLUSTER_STALE);
+	ck_assert_int_eq(eh_cluster(h).state, KVIP_CLUSTER_STALE);
 	ck_assert_uint_eq(h->n, 1);
 	/* an optional kind is not the API */
 	client->status.unauthorized = false;
 	proof(h);
 	client->status.kind[KVIP_KIND_GATEWAY].last_proof_ms = 1;
 	eh_pass(h, 60000);
-	ck_assert_int_eq(cluster(h).state, KVIP_CLUSTER_LIVE);
+	ck_assert_int_eq(eh_cluster(h).state, KVIP_CLUSTER_LIVE);
 	stop(h);
 }
 END_TEST
@@ -279,7 +267,7 @@ START_TEST(test_api_lost_and_withdrawn)
 	ck_assert_uint_eq(h->n, 41);
 	proof(h);
 	eh_pass(h, 120000);
-	ck_assert_int_eq(cluster(h).state, KVIP_CLUSTER_STALE);
+	ck_assert_int_eq(eh_cluster(h).state, KVIP_CLUSTER_STALE);
 	ck_assert_int_le(h->next, h->now + 300000);
 	eh_pass(h, 299000);
 	ck_assert_uint_eq(h->n, 41);
@@ -374,7 +362,7 @@ START_TEST(test_new_credentials_of_an_empty_cluster)
 	listed(h, KVIP_KIND_GATEWAY);
 	eh_pass(h, 300);
 	ck_assert_uint_eq(h->n, 1); /* a relist that would leave none */
-	ck_assert(cluster(h).guard_active);
+	ck_assert(eh_cluster(h).guard_active);
 	stop(h);
 }
 END_TEST

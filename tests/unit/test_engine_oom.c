@@ -2,8 +2,8 @@
 /*
  * DOC: the engine without memory: every allocation of a whole life fails once.
  *
- * Whatever fails, nothing is withdrawn that should not be, nothing leaks, and after a retry the table is
- * the one that would have been without the failure.
+ * Whatever fails, nothing is withdrawn that should not be, nothing leaks, and after a retry the
+ * table is the one that would have been without the failure.
  */
 #include "base/kvip_mem.h"
 #include "engine_helper.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * DOC: T1 steps and feeds while T0 looks, orders and publishes: for ThreadSanitizer, and to see that T0 gets
- * the lock although T1 hardly ever lets go of it.
+ * DOC: T1 steps and feeds while T0 looks, orders and publishes: for ThreadSanitizer, and to see
+ * that T0 gets the lock although T1 hardly ever lets go of it.
  */
 #include "base/kvip_mem.h"
 #include "engine_helper.h"
@@ -22,7 +22,8 @@ static void one_round(struct eh *h, int round)
 	for (int i = 0; i < SERVICES; i++) {
 		snprintf(name, sizeof(name), "s%d", i);
 		snprintf(ip, sizeof(ip), "192.168.77.%d", i + 1);
-		eh_service(h, "lab", name, ip, "", round % 2 ? "'externalTrafficPolicy':'Local'" : "");
+		eh_service(h, "lab", name, ip, "",
+			   round % 2 ? "'externalTrafficPolicy':'Local'" : "");
 		eh_slice(h, "lab", name, i % 2 ? "n1:r" : "n2:r");
 	}
 	eh_node(h, "lab", "n3", EH_N3, round % 3 ? "True" : "False", "", "");
@@ -88,7 +89,8 @@ static void look_at_all(struct eh *h)
 
 static void publish(struct eh *h, int i)
 {
-	struct kvip_conf *c = eh_parse(i % 2 ? EH_CONF : EH_CONF "cluster lab advertise web tag 88\n");
+	struct kvip_conf *c = eh_parse(i % 2 ? EH_CONF
+					     : EH_CONF "cluster lab advertise web tag 88\n");
 
 	kvip_engine_configure(h->engine, c, i % 5 ? NULL : eh_facts("10.0.0.1", "10.0.0.0/24"));
 	kvip_conf_unref(c);

@@ -421,8 +421,11 @@ START_TEST(test_limits)
 	for (i = 0; i < 1500; i++)
 		p += sprintf(p, "%s{\"nodeName\":\"n%d\"}", i ? "," : "", i);
 	sprintf(p, "]}");
-	o = decode(KVIP_KIND_SLICE, json);
+	o = decode(KVIP_KIND_SERVICE, json);
 	ck_assert_uint_eq(o->meta.n_labels, KVIP_MAX_LABELS);
+	kvip_obj_free(o);
+	o = decode(KVIP_KIND_SLICE, json);
+	ck_assert_uint_eq(o->meta.n_labels, 0); /* a slice's labels only say whose it is */
 	ck_assert_uint_eq(o->slice.n_endpoints, KVIP_MAX_ENDPOINTS);
 	ck_assert_uint_eq(o->n_dropped, 600 - KVIP_MAX_LABELS + 1500 - KVIP_MAX_ENDPOINTS);
 	ck_assert_str_eq(o->slice.endpoints[999].node, "n999");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * DOC: selection: which Services, which addresses, through which nodes, and the reason for every no.
+ * DOC: selection: which Services, which addresses, through which nodes, and the reason for every
+ * no.
  *
  * Rows of features.md: F1 to F9, F12 to F14; rules R2, R3.
  */
@@ -11,10 +12,10 @@
 
 /* One Service "web", one slice, three nodes: what the first lines of configuration make of it. */
 static const struct {
-	const char *conf;	  /* added to EH_CONF without its advertise line */
-	const char *meta, *spec;  /* of the Service */
-	const char *eps;	  /* NULL: no slice */
-	const char *route;	  /* expected next hops */
+	const char *conf;        /* added to EH_CONF without its advertise line */
+	const char *meta, *spec; /* of the Service */
+	const char *eps;         /* NULL: no slice */
+	const char *route;       /* expected next hops */
 	const char *reason;
 	const char *warning;
 } cases[] = {
@@ -22,8 +23,8 @@ static const struct {
 	{ "advertise web service-selector any", "", "", "n1:r", EH_ALL, "selected", "none" },
 	{ "advertise web namespace prod", "", "", "n1:r", "", "not-selected", "none" },
 	{ "maximum-vips 5", "", "", "n1:r", "", "no-advertise-block", "none" },
-	{ "advertise web service-selector bgp=enable", "'labels':{'bgp':'enable'}", "", "n1:r", EH_ALL,
-	  "selected", "none" },
+	{ "advertise web service-selector bgp=enable", "'labels':{'bgp':'enable'}", "", "n1:r",
+	  EH_ALL, "selected", "none" },
 	{ "advertise web service-selector bgp=enable", "'labels':{'bgp':'no'}", "", "n1:r", "",
 	  "not-selected", "none" },
 	{ "advertise web service-selector io.kubernetes.service.name=web", "", "", "n1:r", EH_ALL,
@@ -34,58 +35,61 @@ static const struct {
 	{ "advertise web service-selector any\ncluster lab advertise web namespace dev\n"
 	  "cluster lab advertise web namespace prod",
 	  "", "", "n1:r", EH_ALL, "selected", "none" },
-	{ "advertise web service-selector any\ncluster lab advertise web namespace dev", "", "", "n1:r", "",
-	  "not-selected", "none" },
-	{ "advertise web service-selector any\ncluster lab advertise web loadbalancer-class a/b", "",
-	  "'loadBalancerClass':'a/b'", "n1:r", EH_ALL, "selected", "none" },
-	{ "advertise web service-selector any\ncluster lab advertise web loadbalancer-class a/b", "", "",
+	{ "advertise web service-selector any\ncluster lab advertise web namespace dev", "", "",
 	  "n1:r", "", "not-selected", "none" },
+	{ "advertise web service-selector any\ncluster lab advertise web loadbalancer-class a/b",
+	  "", "'loadBalancerClass':'a/b'", "n1:r", EH_ALL, "selected", "none" },
+	{ "advertise web service-selector any\ncluster lab advertise web loadbalancer-class a/b",
+	  "", "", "n1:r", "", "not-selected", "none" },
 	/* endpoints: Cluster */
 	{ "advertise web service-selector any", "", "", NULL, "", "no-endpoints", "none" },
 	{ "advertise web service-selector any", "", "", "n1:", "", "no-endpoints", "none" },
 	{ "advertise web service-selector any", "", "", "n1:st", EH_ALL, "selected", "none" },
 	{ "advertise web service-selector any", "", "", "n1:s", "", "no-endpoints", "none" },
-	{ "advertise web service-selector any\ncluster lab advertise web endpoint-rule ready", "", "",
-	  "n1:st", "", "no-endpoints", "none" },
+	{ "advertise web service-selector any\ncluster lab advertise web endpoint-rule ready", "",
+	  "", "n1:st", "", "no-endpoints", "none" },
 	{ "advertise web service-selector any\ncluster lab advertise web endpoint-rule ready-or-serving",
 	  "", "", "n1:s", EH_ALL, "selected", "none" },
-	{ "advertise web service-selector any\ncluster lab advertise web allow-no-endpoints", "", "", NULL,
-	  EH_ALL, "selected", "none" },
+	{ "advertise web service-selector any\ncluster lab advertise web allow-no-endpoints", "",
+	  "", NULL, EH_ALL, "selected", "none" },
 	{ "advertise web service-selector any", "", "", "-:r", EH_ALL, "selected", "none" },
 	/* endpoints: Local */
 	{ "advertise web service-selector any", "", "'externalTrafficPolicy':'Local'", "n1:r n3:r",
 	  EH_N1 " " EH_N3, "selected", "none" },
-	{ "advertise web service-selector any", "", "'externalTrafficPolicy':'Local'", "n1:r n1:r n2:st",
-	  EH_N1, "selected", "none" },
-	{ "advertise web service-selector any", "", "'externalTrafficPolicy':'Local'", "n1:st n2:st",
-	  EH_N1 " " EH_N2, "selected", "none" },
+	{ "advertise web service-selector any", "", "'externalTrafficPolicy':'Local'",
+	  "n1:r n1:r n2:st", EH_N1, "selected", "none" },
+	{ "advertise web service-selector any", "", "'externalTrafficPolicy':'Local'",
+	  "n1:st n2:st", EH_N1 " " EH_N2, "selected", "none" },
 	{ "advertise web service-selector any\ncluster lab advertise web endpoint-rule ready-or-serving",
-	  "", "'externalTrafficPolicy':'Local'", "n1:r n2:st", EH_N1 " " EH_N2, "selected", "none" },
+	  "", "'externalTrafficPolicy':'Local'", "n1:r n2:st", EH_N1 " " EH_N2, "selected",
+	  "none" },
 	{ "advertise web service-selector any", "", "'externalTrafficPolicy':'Local'", "n9:r", "",
 	  "no-local-node", "none" },
 	{ "advertise web service-selector any", "", "'externalTrafficPolicy':'Local'", "-:r", "",
 	  "endpoint-without-node", "none" },
-	{ "advertise web service-selector any", "", "'externalTrafficPolicy':'Local'", "-:r n2:r", EH_N2,
-	  "selected", "none" },
+	{ "advertise web service-selector any", "", "'externalTrafficPolicy':'Local'", "-:r n2:r",
+	  EH_N2, "selected", "none" },
 	{ "advertise web service-selector any", "", "'externalTrafficPolicy':'Local'", NULL, "",
 	  "no-endpoints", "none" },
 	{ "advertise web service-selector any\ncluster lab advertise web allow-no-endpoints", "",
 	  "'externalTrafficPolicy':'Local'", NULL, "", "no-endpoints", "none" },
 	/* the marker counts only on a Service without selector, and only that address */
-	{ "advertise web service-selector any", "", "'externalTrafficPolicy':'Local','selector':null",
-	  "-:rm", EH_ALL, "selected", "none" },
+	{ "advertise web service-selector any", "",
+	  "'externalTrafficPolicy':'Local','selector':null", "-:rm", EH_ALL, "selected", "none" },
 	{ "advertise web service-selector any", "", "'externalTrafficPolicy':'Local'", "-:rm", "",
 	  "endpoint-without-node", "none" },
-	{ "advertise web service-selector any", "", "'externalTrafficPolicy':'Local','selector':null",
-	  "-:r", "", "endpoint-without-node", "none" },
-	{ "advertise web service-selector any", "", "'selector':null", "-:rm", EH_ALL, "selected", "none" },
+	{ "advertise web service-selector any", "",
+	  "'externalTrafficPolicy':'Local','selector':null", "-:r", "", "endpoint-without-node",
+	  "none" },
+	{ "advertise web service-selector any", "", "'selector':null", "-:rm", EH_ALL, "selected",
+	  "none" },
 	/* node selectors */
-	{ "advertise web service-selector any\ncluster lab advertise web node-selector edge", "", "",
-	  "n1:r", "", "no-eligible-node", "none" },
-	{ "advertise web service-selector any\ncluster lab advertise web node-selector !edge", "", "",
-	  "n1:r", EH_ALL, "selected", "none" },
-	{ "advertise web service-selector any\ncluster lab advertise web next-hop external-ip", "", "",
-	  "n1:r", "", "node-has-no-ipv4", "none" },
+	{ "advertise web service-selector any\ncluster lab advertise web node-selector edge", "",
+	  "", "n1:r", "", "no-eligible-node", "none" },
+	{ "advertise web service-selector any\ncluster lab advertise web node-selector !edge", "",
+	  "", "n1:r", EH_ALL, "selected", "none" },
+	{ "advertise web service-selector any\ncluster lab advertise web next-hop external-ip", "",
+	  "", "n1:r", "", "node-has-no-ipv4", "none" },
 	{ "advertise web service-selector any\ncluster lab advertise web next-hop external-ip", "",
 	  "'externalTrafficPolicy':'Local'", "n1:r", "", "node-has-no-ipv4", "none" },
 	{ "advertise web service-selector any\n"
@@ -94,8 +98,8 @@ static const struct {
 	/* the rest of the cluster's lines */
 	{ "advertise web service-selector any\ncluster lab shutdown", "", "", "n1:r", "",
 	  "cluster-shutdown", "none" },
-	{ "advertise web service-selector any\nreserved-prefix 192.168.77.128/25", "", "", "n1:r", "",
-	  "reserved-prefix", "none" },
+	{ "advertise web service-selector any\nreserved-prefix 192.168.77.128/25", "", "", "n1:r",
+	  "", "reserved-prefix", "none" },
 	/* the first block in natural order that matches decides */
 	{ "advertise web10 service-selector any\ncluster lab advertise web2 service-selector any\n"
 	  "cluster lab advertise web2 next-hop subnet 192.168.99.13/32",
@@ -160,10 +164,11 @@ START_TEST(test_range)
 		 "cluster lab advertise web service-selector any\n",
 		 ranges[_i].ranges);
 	if (strstr(conf, "0.0.0.0/0")) /* the grammar may refuse it: two halves */
-		snprintf(conf, sizeof(conf),
-			 "cluster lab server https://192.168.99.9:6443\n"
-			 "cluster lab vip-range 8.0.0.0/5\ncluster lab vip-range 192.0.0.0/3\n"
-			 "cluster lab vip-range 160.0.0.0/3\ncluster lab advertise web service-selector any\n");
+		snprintf(
+			conf, sizeof(conf),
+			"cluster lab server https://192.168.99.9:6443\n"
+			"cluster lab vip-range 8.0.0.0/5\ncluster lab vip-range 192.0.0.0/3\n"
+			"cluster lab vip-range 160.0.0.0/3\ncluster lab advertise web service-selector any\n");
 	eh_publish(h, eh_facts("10.9.9.1", "10.9.9.0/24"));
 	eh_conf(h, conf);
 	eh_three_nodes(h, "lab");
@@ -173,130 +178,6 @@ START_TEST(test_range)
 	ck_assert_str_eq(eh_reason(h, "lab", "web"), ranges[_i].reason);
 	ck_assert_str_eq(eh_route(h, ranges[_i].vip),
 			 strcmp(ranges[_i].reason, "selected") == 0 ? EH_ALL : "");
-	eh_free(h);
-}
-END_TEST
-
-/* What one of the nodes (n1) may be, and whether it is a next hop. */
-static const struct {
-	const char *ready, *meta, *spec, *conf;
-	bool used;
-	enum kvip_reason reason;
-} nodes[] = {
-	{ "True", "", "", "", true, KVIP_REASON_SELECTED },
-	{ "False", "", "", "", false, KVIP_REASON_NODE_NOT_READY },
-	{ "Unknown", "", "", "", false, KVIP_REASON_NODE_UNKNOWN },
-	{ "True", "'labels':{'node.kubernetes.io/exclude-from-external-load-balancers':''}", "", "", false,
-	  KVIP_REASON_NODE_EXCLUDED },
-	{ "True", "'labels':{'node.kubernetes.io/exclude-from-external-load-balancers':'false'}", "",
-	  "ignore-exclude-label", true, KVIP_REASON_SELECTED },
-	{ "True", "", "'unschedulable':true", "", true, KVIP_REASON_SELECTED },
-	{ "True", "", "'unschedulable':true", "honour-cordon", false, KVIP_REASON_NODE_CORDONED },
-	{ "True", "",
-	  "'taints':[{'key':'ToBeDeletedByClusterAutoscaler','effect':'NoSchedule','value':'1'}]", "",
-	  false, KVIP_REASON_NODE_REMOVED },
-	{ "True", "'deletionTimestamp':'2026-01-01T00:00:00Z'", "", "", false, KVIP_REASON_NODE_REMOVED },
-	{ "True", "'labels':{'edge':'no'}", "", "node-selector !edge", false,
-	  KVIP_REASON_NODE_NOT_SELECTED },
-	{ "True", "'labels':{'edge':'no'}", "",
-	  "node-selector !edge\ncluster lab advertise web node-selector edge=no", true,
-	  KVIP_REASON_SELECTED },
-};
-
-static bool note_node(void *ctx, const struct kvip_node_view *v)
-{
-	if (strcmp(v->name, "n1") != 0)
-		return true;
-	ck_assert_uint_eq(v->n_blocks, 1);
-	ck_assert_str_eq(v->block[0], "web");
-	*(enum kvip_reason *)ctx = v->reason[0];
-	return false;
-}
-
-START_TEST(test_node)
-{
-	enum kvip_reason reason = KVIP_REASON_NONE;
-	struct eh *h = eh_new();
-	char conf[EH_TEXT];
-
-	snprintf(conf, sizeof(conf), "%s%s%s", EH_CONF,
-		 nodes[_i].conf[0] ? "cluster lab advertise web " : "", nodes[_i].conf);
-	eh_conf(h, conf);
-	eh_three_nodes(h, "lab");
-	eh_node(h, "lab", "n1", EH_N1, nodes[_i].ready, nodes[_i].meta, nodes[_i].spec);
-	eh_service(h, "lab", "web", V, "", "");
-	eh_slice(h, "lab", "web", "n1:r");
-	eh_synced(h, "lab");
-	ck_assert_str_eq(eh_route(h, V), nodes[_i].used ? EH_ALL : EH_N2 " " EH_N3);
-	kvip_engine_each_node(h->engine, note_node, &reason);
-	ck_assert_str_eq(kvip_reason_info(reason)->word, kvip_reason_info(nodes[_i].reason)->word);
-	eh_free(h);
-}
-END_TEST
-
-START_TEST(test_ready_never_empties)
-{
-	struct eh *h = eh_new();
-
-	eh_conf(h, EH_CONF);
-	eh_three_nodes(h, "lab");
-	eh_node(h, "lab", "n4", "192.168.99.14", "False", "", ""); /* never good: never back */
-	eh_service(h, "lab", "web", V, "", "");
-	eh_slice(h, "lab", "web", "n1:r");
-	eh_synced(h, "lab");
-	ck_assert_str_eq(eh_route(h, V), EH_ALL);
-	eh_node(h, "lab", "n1", EH_N1, "Unknown", "", "");
-	eh_pass(h, 500000);
-	ck_assert_str_eq(eh_route(h, V), EH_N2 " " EH_N3);
-	eh_node(h, "lab", "n2", EH_N2, "Unknown", "", ""); /* one after the other within seconds */
-	eh_pass(h, 5000);
-	ck_assert_str_eq(eh_route(h, V), EH_N3);
-	eh_node(h, "lab", "n3", EH_N3, "Unknown", "", "");
-	eh_pass(h, 5000);
-	ck_assert_str_eq(eh_route(h, V), EH_N2 " " EH_N3); /* n1 left long before */
-	ck_assert_str_eq(eh_warning(h, "lab", "web"), "node-kept");
-	eh_node(h, "lab", "n1", EH_N1, "True", "", "");
-	eh_pass(h, 5000);
-	ck_assert_str_eq(eh_route(h, V), EH_N1);
-	ck_assert_str_eq(eh_warning(h, "lab", "web"), "none");
-	eh_free(h);
-}
-END_TEST
-
-START_TEST(test_all_unknown_at_start)
-{
-	struct eh *h = eh_new();
-
-	eh_conf(h, EH_CONF);
-	eh_node(h, "lab", "n1", EH_N1, "Unknown", "", "");
-	eh_node(h, "lab", "n2", EH_N2, "False", "", "");
-	eh_service(h, "lab", "web", V, "", "'externalTrafficPolicy':'Local'");
-	eh_slice(h, "lab", "web", "n2:r");
-	eh_synced(h, "lab");
-	ck_assert_str_eq(eh_route(h, V), EH_N2);
-	ck_assert_str_eq(eh_warning(h, "lab", "web"), "node-kept");
-	eh_free(h);
-}
-END_TEST
-
-START_TEST(test_min_ready_nodes)
-{
-	struct eh *h = eh_new();
-
-	eh_conf(h, EH_CONF "cluster lab min-ready-nodes 2\n");
-	eh_three_nodes(h, "lab");
-	eh_service(h, "lab", "web", V, "", "");
-	eh_slice(h, "lab", "web", "n1:r");
-	eh_synced(h, "lab");
-	eh_node(h, "lab", "n1", EH_N1, "Unknown", "", "");
-	eh_pass(h, 1000);
-	ck_assert_str_eq(eh_route(h, V), EH_N2 " " EH_N3);
-	eh_node(h, "lab", "n2", EH_N2, "Unknown", "", "");
-	eh_pass(h, 1000);
-	ck_assert_str_eq(eh_route(h, V), EH_ALL);
-	eh_del(h, "lab", KVIP_KIND_NODE, "", "n1"); /* deleted is decided, not silent */
-	eh_pass(h, 1000);
-	ck_assert_str_eq(eh_route(h, V), EH_N2 " " EH_N3);
 	eh_free(h);
 }
 END_TEST
@@ -335,10 +216,12 @@ START_TEST(test_gateway_labels)
 	eh_service(h, "lab", "cilium-gateway-gw", V,
 		   "'labels':{'gateway.networking.k8s.io/gateway-name':'gw','bgp':'enable'}",
 		   "'selector':null");
-	eh_put(h, "lab", KVIP_KIND_GATEWAY, "{'metadata':{'name':'gw','namespace':'prod','uid':'g'}}");
+	eh_put(h, "lab", KVIP_KIND_GATEWAY,
+	       "{'metadata':{'name':'gw','namespace':'prod','uid':'g'}}");
 	eh_step(h);
 	ck_assert_str_eq(eh_route(h, V), EH_ALL);
-	ck_assert_str_eq(eh_claim(h, "lab", "cilium-gateway-gw", NULL).selected_by, "service labels");
+	ck_assert_str_eq(eh_claim(h, "lab", "cilium-gateway-gw", NULL).selected_by,
+			 "service labels");
 	eh_free(h);
 }
 END_TEST
@@ -356,7 +239,8 @@ START_TEST(test_gateway_without_service)
 	ck_assert_str_eq(eh_route(h, V), EH_ALL);
 	ck_assert_str_eq(eh_claim(h, "lab", "gw", NULL).source, "gateway");
 	/* its Service appears: that speaks for it from now on, even without an address */
-	eh_service(h, "lab", "web", "", "'labels':{'gateway.networking.k8s.io/gateway-name':'gw'}", "");
+	eh_service(h, "lab", "web", "", "'labels':{'gateway.networking.k8s.io/gateway-name':'gw'}",
+		   "");
 	eh_step(h);
 	ck_assert_str_eq(eh_route(h, V), "");
 	eh_del(h, "lab", KVIP_KIND_SERVICE, "prod", "web");
@@ -440,7 +324,8 @@ START_TEST(test_dual_stack)
 	eh_synced(h, "lab");
 	ck_assert_str_eq(eh_route(h, V), EH_N1 " " EH_N2);
 	ck_assert_str_eq(eh_route(h, V6), ""); /* no IPv6 endpoint */
-	ck_assert_str_eq(kvip_reason_info(eh_claim(h, "lab", "web", V6).reason)->word, "no-endpoints");
+	ck_assert_str_eq(kvip_reason_info(eh_claim(h, "lab", "web", V6).reason)->word,
+			 "no-endpoints");
 	eh_put(h, "lab", KVIP_KIND_SLICE,
 	       "{'metadata':{'name':'web-v6','namespace':'prod',"
 	       "'labels':{'kubernetes.io/service-name':'web'}},'addressType':'IPv6',"
@@ -448,48 +333,6 @@ START_TEST(test_dual_stack)
 	eh_step(h);
 	ck_assert_str_eq(eh_route(h, V6), "2001:db8:99::11");
 	eh_service(h, "lab", "local6", V6, "", "'externalTrafficPolicy':'Local'");
-	eh_free(h);
-}
-END_TEST
-
-START_TEST(test_annotation_next_hop)
-{
-	struct eh *h = eh_new();
-
-	eh_conf(h, EH_CONF "cluster lab advertise web next-hop annotation example.com/router-facing\n");
-	eh_node(h, "lab", "n1", EH_N1, "True",
-		"'annotations':{'example.com/router-facing':'10.1.1.1','x':'192.168.77.5'}", "");
-	eh_node(h, "lab", "n2", EH_N2, "True", "", "");
-	eh_service(h, "lab", "web", V, "", "");
-	eh_slice(h, "lab", "web", "n1:r");
-	eh_service(h, "lab", "hop", "10.1.1.1", "", "");
-	eh_service(h, "lab", "note", "192.168.77.5", "", "");
-	eh_slice(h, "lab", "note", "n1:r");
-	eh_synced(h, "lab");
-	ck_assert_str_eq(eh_route(h, V), "10.1.1.1");
-	ck_assert_str_eq(eh_reason(h, "lab", "hop"), "out-of-range");
-	ck_assert_str_eq(eh_reason(h, "lab", "note"), "selected"); /* another annotation is no next hop */
-	eh_free(h);
-}
-END_TEST
-
-START_TEST(test_node_takes_the_address)
-{
-	struct eh *h = eh_new();
-
-	eh_conf(h, EH_CONF "cluster b vip-range 192.168.77.0/24\n");
-	eh_three_nodes(h, "lab");
-	eh_service(h, "lab", "web", V, "", "");
-	eh_slice(h, "lab", "web", "n1:r");
-	eh_synced(h, "lab");
-	ck_assert_str_eq(eh_route(h, V), EH_ALL);
-	eh_node(h, "b", "other", V, "True", "", ""); /* a node of another cluster */
-	eh_synced(h, "b");
-	ck_assert_str_eq(eh_reason(h, "lab", "web"), "node-address");
-	ck_assert_str_eq(eh_route(h, V), "");
-	eh_del(h, "b", KVIP_KIND_NODE, "", "other");
-	eh_step(h);
-	ck_assert_str_eq(eh_route(h, V), EH_ALL);
 	eh_free(h);
 }
 END_TEST
@@ -529,7 +372,8 @@ START_TEST(test_prefix_list)
 	eh_plist(f, "VIPS", "192.168.77.0/24");
 	eh_publish(h, f);
 	ck_assert_str_eq(eh_route(h, V), EH_ALL);
-	eh_publish(h, eh_facts("", "")); /* the list is gone: present ones are held, new ones denied */
+	eh_publish(h,
+		   eh_facts("", "")); /* the list is gone: present ones are held, new ones denied */
 	ck_assert_str_eq(eh_route(h, V), EH_ALL);
 	ck_assert_str_eq(eh_warning(h, "lab", "web"), "prefix-list-undefined-holds");
 	eh_service(h, "lab", "new", "192.168.77.129", "", "");
@@ -589,17 +433,11 @@ int main(void)
 
 	tcase_add_loop_test(tc, test_case, 0, COUNT(cases));
 	tcase_add_loop_test(tc, test_range, 0, COUNT(ranges));
-	tcase_add_loop_test(tc, test_node, 0, COUNT(nodes));
-	tcase_add_test(tc, test_ready_never_empties);
-	tcase_add_test(tc, test_all_unknown_at_start);
-	tcase_add_test(tc, test_min_ready_nodes);
 	tcase_add_test(tc, test_gateway_labels);
 	tcase_add_test(tc, test_gateway_without_service);
 	tcase_add_test(tc, test_address_kinds);
 	tcase_add_test(tc, test_no_address);
 	tcase_add_test(tc, test_dual_stack);
-	tcase_add_test(tc, test_annotation_next_hop);
-	tcase_add_test(tc, test_node_takes_the_address);
 	tcase_add_test(tc, test_slice_by_owner);
 	tcase_add_test(tc, test_prefix_list);
 	tcase_add_test(tc, test_later_changes);

@@ -134,7 +134,8 @@ START_TEST(test_bad)
 	struct kvip_err err = { "" };
 	int64_t live = kvip_mem_live();
 
-	ck_assert_msg(kvip_selector_parse(bad[_i], &s, &err) == -EINVAL, "'%s' was accepted", bad[_i]);
+	ck_assert_msg(kvip_selector_parse(bad[_i], &s, &err) == -EINVAL, "'%s' was accepted",
+		      bad[_i]);
 	ck_assert_ptr_null(s);
 	ck_assert_str_ne(err.text, "");
 	ck_assert_int_eq(kvip_mem_live(), live);

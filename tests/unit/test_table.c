@@ -32,39 +32,65 @@ static const struct {
 	{ { { "a", "young", "2026-02-01", "ext", "n1:r" },
 	    { "a", "old", "2026-01-01", "ext", "n2:r" },
 	    { "a", "none", "2026-03-01", "ext", "n3:r" } },
-	  "", "a/old", EH_N2 },
+	  "",
+	  "a/old",
+	  EH_N2 },
 	/* status before externalIPs before cluster IPs, whatever the age */
 	{ { { "a", "ext", "2020-01-01", "ext", "n1:r" },
 	    { "a", "lb", "2026-01-01", "lb", "n2:r" },
 	    { "a", "cip", "2019-01-01", "cip", "n3:r" } },
-	  "", "a/lb", EH_N2 },
+	  "",
+	  "a/lb",
+	  EH_N2 },
 	/* a stranger's externalIP does not inherit the VIP when the holder's pods are gone */
 	{ { { "a", "ext", "2020-01-01", "ext", "n1:r" }, { "a", "lb", "2026-01-01", "lb", "n2:" } },
-	  "", "", "" },
+	  "",
+	  "",
+	  "" },
 	/* by cluster name, then by preference */
-	{ { { "b", "web", "2020-01-01", "lb", "n1:r" }, { "a", "web", "2026-01-01", "lb", "n2:r" } },
-	  "", "a/web", EH_N2 },
-	{ { { "b", "web", "2026-01-01", "lb", "n1:r" }, { "a", "web", "2020-01-01", "lb", "n2:r" } },
-	  "cluster b preference 200\n", "b/web", EH_N1 },
+	{ { { "b", "web", "2020-01-01", "lb", "n1:r" },
+	    { "a", "web", "2026-01-01", "lb", "n2:r" } },
+	  "",
+	  "a/web",
+	  EH_N2 },
+	{ { { "b", "web", "2026-01-01", "lb", "n1:r" },
+	    { "a", "web", "2020-01-01", "lb", "n2:r" } },
+	  "cluster b preference 200\n",
+	  "b/web",
+	  EH_N1 },
 	/* failover to the other cluster when the preferred one has no endpoint (F18) */
 	{ { { "b", "web", "2026-01-01", "lb", "n1:" }, { "a", "web", "2020-01-01", "lb", "n2:r" } },
-	  "cluster b preference 200\n", "a/web", EH_N2 },
+	  "cluster b preference 200\n",
+	  "a/web",
+	  EH_N2 },
 	/* shared by two Services of one cluster: the nodes they have in common */
-	{ { { "a", "tcp", "2026-01-01", "lb", "n1:r n2:r" }, { "a", "udp", "2026-01-02", "lb", "n2:r n3:r" } },
-	  "", "a/tcp", EH_N2 },
+	{ { { "a", "tcp", "2026-01-01", "lb", "n1:r n2:r" },
+	    { "a", "udp", "2026-01-02", "lb", "n2:r n3:r" } },
+	  "",
+	  "a/tcp",
+	  EH_N2 },
 	/* none in common: the union */
-	{ { { "a", "tcp", "2026-01-01", "lb", "n1:r" }, { "a", "udp", "2026-01-02", "lb", "n3:r" } },
-	  "", "a/tcp", EH_N1 " " EH_N3 },
+	{ { { "a", "tcp", "2026-01-01", "lb", "n1:r" },
+	    { "a", "udp", "2026-01-02", "lb", "n3:r" } },
+	  "",
+	  "a/tcp",
+	  EH_N1 " " EH_N3 },
 	{ { { "a", "s1", "2026-01-01", "lb", "n1:r" },
 	    { "a", "s2", "2026-01-02", "lb", "n2:r" },
 	    { "a", "s3", "2026-01-03", "lb", "n3:r" } },
-	  "", "a/s1", EH_ALL },
+	  "",
+	  "a/s1",
+	  EH_ALL },
 	/* one that has no endpoint takes no part */
 	{ { { "a", "tcp", "2026-01-01", "lb", "n1:" }, { "a", "udp", "2026-01-02", "lb", "n3:r" } },
-	  "", "a/udp", EH_N3 },
+	  "",
+	  "a/udp",
+	  EH_N3 },
 	/* same second, same everything: by uid */
 	{ { { "a", "y", "2026-01-01", "ext", "n1:r" }, { "a", "x", "2026-01-01", "ext", "n2:r" } },
-	  "", "a/x", EH_N2 },
+	  "",
+	  "a/x",
+	  EH_N2 },
 };
 
 static void put_claimant(struct eh *h, const struct claimant *c)
@@ -77,12 +103,13 @@ static void put_claimant(struct eh *h, const struct claimant *c)
 		snprintf(what, sizeof(what), ",'externalIPs':['" V "']");
 	else
 		snprintf(what, sizeof(what), ",'clusterIP':'" V "','clusterIPs':['" V "']");
-	snprintf(json, sizeof(json),
-		 "{'metadata':{'name':'%s','namespace':'prod','uid':'u-%s',"
-		 "'creationTimestamp':'%sT00:00:00Z'},"
-		 "'spec':{'type':'LoadBalancer','externalTrafficPolicy':'Local','selector':{'a':'b'}%s},"
-		 "'status':{'loadBalancer':{'ingress':[%s]}}}",
-		 c->name, c->name, c->created, what, status);
+	snprintf(
+		json, sizeof(json),
+		"{'metadata':{'name':'%s','namespace':'prod','uid':'u-%s',"
+		"'creationTimestamp':'%sT00:00:00Z'},"
+		"'spec':{'type':'LoadBalancer','externalTrafficPolicy':'Local','selector':{'a':'b'}%s},"
+		"'status':{'loadBalancer':{'ingress':[%s]}}}",
+		c->name, c->name, c->created, what, status);
 	eh_slice(h, c->cluster, c->name, c->eps);
 	ck_assert_int_eq(eh_put(h, c->cluster, KVIP_KIND_SERVICE, json), 0);
 }
@@ -213,7 +240,8 @@ START_TEST(test_maximum_vips)
 	eh_node(h, "lab", "n1", EH_N1, "False", "", "");
 	eh_step(h);
 	ck_assert_uint_eq(h->n, 3);
-	ck_assert_str_eq(eh_route(h, "192.168.77.1"), EH_N2 " " EH_N3); /* present ones stay and follow */
+	ck_assert_str_eq(eh_route(h, "192.168.77.1"),
+			 EH_N2 " " EH_N3); /* present ones stay and follow */
 	eh_del(h, "lab", KVIP_KIND_SERVICE, "prod", "s2");
 	eh_step(h);
 	ck_assert_uint_eq(h->n, 3); /* one moved up */
@@ -318,7 +346,8 @@ START_TEST(test_tag_and_distance)
 	eh_service(h, "lab", "web", V, "", "");
 	eh_slice(h, "lab", "web", "n1:r");
 	eh_synced(h, "lab");
-	eh_conf(h, EH_CONF "cluster lab advertise web tag 99\ncluster lab advertise web distance 12\n");
+	eh_conf(h, EH_CONF
+		"cluster lab advertise web tag 99\ncluster lab advertise web distance 12\n");
 	ck_assert_uint_eq(eh_get(h, V)->tag, 99);
 	ck_assert_uint_eq(eh_get(h, V)->distance, 12);
 	ck_assert_uint_eq(h->withdrawn, 0);
@@ -329,7 +358,9 @@ END_TEST
 /* The guard by itself. */
 static struct kvip_guard_case gcase(size_t routed, size_t pending)
 {
-	return (struct kvip_guard_case){ .percent = 50, .min = 10, .routed = routed, .pending = pending };
+	return (struct kvip_guard_case){
+		.percent = 50, .min = 10, .routed = routed, .pending = pending
+	};
 }
 
 START_TEST(test_guard_percent_and_min)
@@ -361,9 +392,9 @@ START_TEST(test_guard_window)
 		routed--;
 	}
 	c = gcase(routed, 1);
-	ck_assert(kvip_guard_holds(&g, &c, 12000)); /* the eleventh of twenty */
+	ck_assert(kvip_guard_holds(&g, &c, 12000));   /* the eleventh of twenty */
 	ck_assert(kvip_guard_holds(&g, &c, 3600000)); /* time does not release it */
-	c = gcase(routed + 1, 1); /* the table coming back does */
+	c = gcase(routed + 1, 1);                     /* the table coming back does */
 	ck_assert(!kvip_guard_holds(&g, &c, 3600000));
 	memset(&g, 0, sizeof(g));
 	for (int i = 0; i < 10; i++)

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * DOC: selection of nodes: eligibility, "Ready narrows, never empties", next-hop addresses, node
+ * addresses as VIPs. Rows F9, F12; rules R3, R4.
+ */
+#include "engine_helper.h"
+
+#define V "192.168.77.128"
+
+/* What one of the nodes (n1) may be, and whether it is a next hop. */
+static const struct {
+	const char *ready, *meta, *spec, *conf;
+	bool used;
+	enum kvip_reason reason;
+} nodes[] = {
+	{ "True", "", "", "", true, KVIP_REASON_SELECTED },
+	{ "False", "", "", "", false, KVIP_REASON_NODE_NOT_READY },
+	{ "Unknown", "", "", "", false, KVIP_REASON_NODE_UNKNOWN },
+	{ "True", "'labels':{'node.kubernetes.io/exclude-from-external-load-balancers':''}", "", "",
+	  false, KVIP_REASON_NODE_EXCLUDED },
+	{ "True", "'labels':{'node.kubernetes.io/exclude-from-external-load-balancers':'false'}",
+	  "", "ignore-exclude-label", true, KVIP_REASON_SELECTED },
+	{ "True", "", "'unschedulable':true", "", true, KVIP_REASON_SELECTED },
+	{ "True", "", "'unschedulable':true", "honour-cordon", false, KVIP_REASON_NODE_CORDONED },
+	{ "True", "",
+	  "'taints':[{'key':'ToBeDeletedByClusterAutoscaler','effect':'NoSchedule','value':'1'}]",
+	  "", false, KVIP_REASON_NODE_REMOVED },
+	{ "True", "'deletionTimestamp':'2026-01-01T00:00:00Z'", "", "", false,
+	  KVIP_REASON_NODE_REMOVED },
+	{ "True", "'labels':{'edge':'no'}", "", "node-selector !edge", false,
+	  KVIP_REASON_NODE_NOT_SELECTED },
+	{ "True", "'labels':{'edge':'no'}", "",
+	  "node-selector !edge\ncluster lab advertise web node-selector edge=no", true,
+	  KVIP_REASON_SELECTED },
+};
+
+static bool note_node(void *ctx, const struct kvip_node_view *v)
+{
+	if (strcmp(v->name, "n1") != 0)
+		return true;
+	ck_assert_uint_eq(v->n_blocks, 1);
+	ck_assert_str_eq(v->block[0], "web");
+	*(enum kvip_reason *)ctx = v->reason[0];
+	return false;
+}
+
+START_TEST(test_node)
+{
+	enum kvip_reason reason = KVIP_REASON_NONE;
+	struct eh *h = eh_new();
+	char conf[EH_TEXT];
+
+	snprintf(conf, sizeof(conf), "%s%s%s", EH_CONF,
+		 nodes[_i].conf[0] ? "cluster lab advertise web " : "", nodes[_i].conf);
+	eh_conf(h, conf);
+	eh_three_nodes(h, "lab");
+	eh_node(h, "lab", "n1", EH_N1, nodes[_i].ready, nodes[_i].meta, nodes[_i].spec);
+	eh_service(h, "lab", "web", V, "", "");
+	eh_slice(h, "lab", "web", "n1:r");
+	eh_synced(h, "lab");
+	ck_assert_str_eq(eh_route(h, V), nodes[_i].used ? EH_ALL : EH_N2 " " EH_N3);
+	kvip_engine_each_node(h->engine, note_node, &reason);
+	ck_assert_str_eq(kvip_reason_info(reason)->word, kvip_reason_info(nodes[_i].reason)->word);
+	eh_free(h);
+}
+END_TEST
+
+START_TEST(test_ready_never_empties)
+{
+	struct eh *h = eh_new();
+
+	eh_conf(h, EH_CONF);
+	eh_three_nodes(h, "lab");
+	eh_node(h, "lab", "n4", "192.168.99.14", "False", "", ""); /* never good: never back */
+	eh_service(h, "lab", "web", V, "", "");
+	eh_slice(h, "lab", "web", "n1:r");
+	eh_synced(h, "lab");
+	ck_assert_str_eq(eh_route(h, V), EH_ALL);
+	eh_node(h, "lab", "n1", EH_N1, "Unknown", "", "");
+	eh_pass(h, 500000);
+	ck_assert_str_eq(eh_route(h, V), EH_N2 " " EH_N3);
+	eh_node(h, "lab", "n2", EH_N2, "Unknown", "", ""); /* one after the other within seconds */
+	eh_pass(h, 5000);
+	ck_assert_str_eq(eh_route(h, V), EH_N3);
+	eh_node(h, "lab", "n3", EH_N3, "Unknown", "", "");
+	eh_pass(h, 5000);
+	ck_assert_str_eq(eh_route(h, V), EH_N2 " " EH_N3); /* n1 left long before */
+	ck_assert_str_eq(eh_warning(h, "lab", "web"), "node-kept");
+	eh_node(h, "lab", "n1", EH_N1, "True", "", "");
+	eh_pass(h, 5000);
+	ck_assert_str_eq(eh_route(h, V), EH_N1);
+	ck_assert_str_eq(eh_warning(h, "lab", "web"), "none");
+	eh_free(h);
+}
+END_TEST
+
+START_TEST(test_all_unknown_at_start)
+{
+	struct eh *h = eh_new();
+
+	eh_conf(h, EH_CONF);
+	eh_node(h, "lab", "n1", EH_N1, "Unknown", "", "");
+	eh_node(h, "lab", "n2", EH_N2, "False", "", "");
+	eh_service(h, "lab", "web", V, "", "'externalTrafficPolicy':'Local'");
+	eh_slice(h, "lab", "web", "n2:r");
+	eh_synced(h, "lab");
+	ck_assert_str_eq(eh_route(h, V), EH_N2);
+	ck_assert_str_eq(eh_warning(h, "lab", "web"), "node-kept");
+	eh_free(h);
+}
+END_TEST
+
+START_TEST(test_min_ready_nodes)
+{
+	struct eh *h = eh_new();
+
+	eh_conf(h, EH_CONF "cluster lab min-ready-nodes 2\n");
+	eh_three_nodes(h, "lab");
+	eh_service(h, "lab", "web", V, "", "");
+	eh_slice(h, "lab", "web", "n1:r");
+	eh_synced(h, "lab");
+	eh_node(h, "lab", "n1", EH_N1, "Unknown", "", "");
+	eh_pass(h, 1000);
+	ck_assert_str_eq(eh_route(h, V), EH_N2 " " EH_N3);
+	eh_node(h, "lab", "n2", EH_N2, "Unknown", "", "");
+	eh_pass(h, 1000);
+	ck_assert_str_eq(eh_route(h, V), EH_ALL);
+	eh_del(h, "lab", KVIP_KIND_NODE, "", "n1"); /* deleted is decided, not silent */
+	eh_pass(h, 1000);
+	ck_assert_str_eq(eh_route(h, V), EH_N2 " " EH_N3);
+	eh_free(h);
+}
+END_TEST
+
+START_TEST(test_annotation_next_hop)
+{
+	struct eh *h = eh_new();
+
+	eh_conf(h, EH_CONF
+		"cluster lab advertise web next-hop annotation example.com/router-facing\n");
+	eh_node(h, "lab", "n1", EH_N1, "True",
+		"'annotations':{'example.com/router-facing':'10.1.1.1','x':'192.168.77.5'}", "");
+	eh_node(h, "lab", "n2", EH_N2, "True", "", "");
+	eh_service(h, "lab", "web", V, "", "");
+	eh_slice(h, "lab", "web", "n1:r");
+	eh_service(h, "lab", "hop", "10.1.1.1", "", "");
+	eh_service(h, "lab", "note", "192.168.77.5", "", "");
+	eh_slice(h, "lab", "note", "n1:r");
+	eh_synced(h, "lab");
+	ck_assert_str_eq(eh_route(h, V), "10.1.1.1");
+	ck_assert_str_eq(eh_reason(h, "lab", "hop"), "out-of-range");
+	ck_assert_str_eq(eh_reason(h, "lab", "note"),
+			 "selected"); /* another annotation is no next hop */
+	eh_free(h);
+}
+END_TEST
+
+START_TEST(test_node_takes_the_address)
+{
+	struct eh *h = eh_new();
+
+	eh_conf(h, EH_CONF "cluster b vip-range 192.168.77.0/24\n");
+	eh_three_nodes(h, "lab");
+	eh_service(h, "lab", "web", V, "", "");
+	eh_slice(h, "lab", "web", "n1:r");
+	eh_synced(h, "lab");
+	ck_assert_str_eq(eh_route(h, V), EH_ALL);
+	eh_node(h, "b", "other", V, "True", "", ""); /* a node of another cluster */
+	eh_synced(h, "b");
+	ck_assert_str_eq(eh_reason(h, "lab", "web"), "node-address");
+	ck_assert_str_eq(eh_route(h, V), "");
+	eh_del(h, "b", KVIP_KIND_NODE, "", "other");
+	eh_step(h);
+	ck_assert_str_eq(eh_route(h, V), EH_ALL);
+	eh_free(h);
+}
+END_TEST
+
+#define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
+
+int main(void)
+{
+	Suite *suite = suite_create("select_nodes");
+	TCase *tc = tcase_create("nodes");
+
+	tcase_add_loop_test(tc, test_node, 0, COUNT(nodes));
+	tcase_add_test(tc, test_ready_never_empties);
+	tcase_add_test(tc, test_all_unknown_at_start);
+	tcase_add_test(tc, test_min_ready_nodes);
+	tcase_add_test(tc, test_annotation_next_hop);
+	tcase_add_test(tc, test_node_takes_the_address);
+	suite_add_tcase(suite, tc);
+	return eh_run(suite);
+}
