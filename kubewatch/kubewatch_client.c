@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * DOC: --command: ask the kubewatch that runs. Stock vtysh knows only the daemons it was compiled with, so this speaks
- * to the daemon's .vty socket as vtysh does: a command and a NUL; the answer ends in three NULs and a
- * status byte (FRR 8.4.4 lib/vty.c, vtysh_read).
+ * DOC: --command: ask the kubewatch that runs. Stock vtysh knows only the daemons it was compiled
+ * with, so this speaks to the daemon's .vty socket as vtysh does: a command and a NUL; the answer
+ * ends in three NULs and a status byte (FRR 8.4.4 lib/vty.c, vtysh_read).
  */
 #include "frr/kvf_compat.h"
 
@@ -45,8 +45,8 @@ static bool send_all(int fd, const char *data, size_t len)
 }
 
 /*
- * Print the answer up to its end. The last bytes may be the three NULs that end it, so they are held back until more
- * has come. Return: the status, or -1 when the daemon hung up.
+ * Print the answer up to its end. The last bytes may be the three NULs that end it, so they are
+ * held back until more has come. Return: the status, or -1 when the daemon hung up.
  */
 static int print_answer(int fd, FILE *out)
 {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * DOC: kubewatch, the stand-alone shell: an FRR daemon that watches Kubernetes and speaks ZAPI to zebra.
+ * DOC: kubewatch, the stand-alone shell: an FRR daemon that watches Kubernetes and speaks ZAPI to
+ * zebra.
  *
- * What it does is in lib/frr/kvf_host.c, which it shares with the bgpd module; here are its options, its
- * signals and its order of initialisation. --check-config, --dry-run and --command never fork and need no
- * privileges.
+ * What it does is in lib/frr/kvf_host.c, which it shares with the bgpd module; here are its
+ * options, its signals and its order of initialisation. --check-config, --dry-run and --command
+ * never fork and need no privileges.
  */
 #include "frr/kvf_compat.h"
 
@@ -26,7 +27,8 @@
 #include <getopt.h>
 #include <unistd.h>
 
-/* /var/lib/kubevip is made by the packages; a build that is run in place falls back to the run directory. */
+/* /var/lib/kubevip is made by the packages; a build that is run in place falls back to the run
+ * directory. */
 #define STATE_DIR "/var/lib/kubevip"
 
 #define MAX_COMMANDS 64
@@ -158,7 +160,8 @@ static void parse_options(int argc, char **argv)
 	}
 }
 
-/* Options are parsed after frr_preinit(), which already must know whether this is a daemon at all. */
+/* Options are parsed after frr_preinit(), which already must know whether this is a daemon at
+ * all. */
 static bool is_offline(int argc, char **argv)
 {
 	static const char *const words[] = { "--check-config", "--dry-run", "--command" };

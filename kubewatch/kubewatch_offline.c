@@ -2,9 +2,9 @@
 /*
  * DOC: --check-config and --dry-run. No fork, no socket, no privileges; one thread.
  *
- * The file is read through libfrr's own parser, so that what is accepted here is what the daemon accepts, stock
- * lines (log, hostname, prefix-list) included; what cannot work although every line is right is said by
- * kvip_conf_check().
+ * The file is read through libfrr's own parser, so that what is accepted here is what the daemon
+ * accepts, stock lines (log, hostname, prefix-list) included; what cannot work although every line
+ * is right is said by kvip_conf_check().
  */
 #include "frr/kvf_compat.h"
 

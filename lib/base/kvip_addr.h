@@ -29,8 +29,8 @@ struct kvip_prefix {
 
 /**
  * kvip_addr_parse - text to address, as inet_pton(3) reads it (no zone, no port)
- * An IPv4-mapped IPv6 address (::ffff:a.b.c.d) is refused: two spellings of one VIP are one too many.
- * Return: 0, or -EINVAL with @out untouched.
+ * An IPv4-mapped IPv6 address (::ffff:a.b.c.d) is refused: two spellings of one VIP are one too
+ * many. Return: 0, or -EINVAL with @out untouched.
  */
 int kvip_addr_parse(const char *text, struct kvip_addr *out) KVIP_USE_RESULT;
 /** kvip_addr_render - @a as text into @buf (KVIP_ADDR_STRLEN bytes); returns @buf. */

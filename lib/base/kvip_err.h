@@ -11,5 +11,6 @@ struct kvip_err {
 	char text[320];
 };
 
-/** kvip_err_set - write the text (cut at its size) and return @code, so that callers can tail-call it. @err may be NULL. */
+/** kvip_err_set - write the text (cut at its size) and return @code, so that callers can tail-call
+ * it. @err may be NULL. */
 int kvip_err_set(struct kvip_err *err, int code, const char *fmt, ...) KVIP_PRINTF(3, 4);

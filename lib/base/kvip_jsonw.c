@@ -26,8 +26,8 @@ static void new_line(struct kvip_jsonw *w)
 	kvip_buf_printf(w->out, "\n%*s", (int)(2 * w->depth), "");
 }
 
-/* Bytes of the well-formed UTF-8 sequence at @s, 0: none. The NUL at the end stops every sequence.
- */
+/* Bytes of the well-formed UTF-8 sequence at @s, 0: none. The NUL at the end stops every
+ * sequence. */
 static unsigned int utf8_length(const unsigned char *s)
 {
 	unsigned int n = s[0] < 0x80   ? 1

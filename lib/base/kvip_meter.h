@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * How long our callbacks keep a host's main loop busy (rules R5): the longest uninterrupted run, in CPU time
- * of the calling thread, so that neither a blocked vty nor a busy machine is taken for work of ours.
+ * How long our callbacks keep a host's main loop busy (rules R5): the longest uninterrupted run, in
+ * CPU time of the calling thread, so that neither a blocked vty nor a busy machine is taken for
+ * work of ours.
  */
 #pragma once
 

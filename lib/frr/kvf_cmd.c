@@ -21,8 +21,8 @@
 
 #include <errno.h>
 
-/* No node of libfrr or a daemon has this number: they stop at NODE_TYPE_MAX, and the vector grows.
- */
+/* No node of libfrr or a daemon has this number: they stop at NODE_TYPE_MAX, and the vector
+ * grows. */
 #define KUBEVIP_NODE ((enum node_type)(NODE_TYPE_MAX + 40))
 
 #define KUBEVIP_HELP "Virtual IPs of Kubernetes clusters\n"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * FRR's versions, seen from our side: with kvf_compat_zapi.[ch] the only place that knows of them. The tests are
- * configure's probes by feature (HAVE_FRR_*), never a version number.
+ * FRR's versions, seen from our side: with kvf_compat_zapi.[ch] the only place that knows of them.
+ * The tests are configure's probes by feature (HAVE_FRR_*), never a version number.
  *
  *   event loop   8.4: thread.h, struct thread(_master)      10.x: frrevent.h, struct event(_loop)
  */

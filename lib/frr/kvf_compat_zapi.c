@@ -10,7 +10,7 @@ static kvf_nexthop_fn *nexthop_fn;
 
 static int nexthop_update(ZAPI_CALLBACK_ARGS)
 {
-	static struct zapi_route answer; /* too large for the stack: MULTIPATH_NUM next hops, twice */
+	static struct zapi_route answer; /* too large for the stack */
 	struct prefix asked;
 
 	(void)cmd;

@@ -18,5 +18,6 @@ struct kvf_zapi_handlers {
 	kvf_nexthop_fn *nexthop;
 };
 
-/** kvf_zclient_new - a client with these handlers; one per process (handlers are a static table). */
+/** kvf_zclient_new - a client with these handlers; one per process (handlers are a static
+ * table). */
 struct zclient *kvf_zclient_new(struct kvf_event_loop *loop, const struct kvf_zapi_handlers *h);

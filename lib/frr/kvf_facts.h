@@ -5,8 +5,8 @@
 #include "vip/kvip_conf.h"
 #include "vip/kvip_facts.h"
 
-/** kvf_facts_gather - a snapshot with one reference; the prefix-lists are those that @conf names. NULL without
- *  memory. */
+/** kvf_facts_gather - a snapshot with one reference; the prefix-lists are those that @conf names.
+ * NULL without memory. */
 struct kvip_facts *kvf_facts_gather(const struct kvip_conf *conf);
 /** kvf_facts_on_plist_change - @changed is called when any prefix-list was edited. */
 void kvf_facts_on_plist_change(void (*changed)(void));

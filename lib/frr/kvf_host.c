@@ -2,13 +2,13 @@
 /*
  * DOC: composition of a shell.
  *
- * Thread: T0. Order at start: the state file is read and its routes adopted; the session to zebra is opened;
- * when zebra has told this router's addresses (and, in passing, which of our routes it still has), or two
- * seconds have gone by without it, the engine gets what is to be restored, the configuration and the facts,
- * and the worker begins.
+ * Thread: T0. Order at start: the state file is read and its routes adopted; the session to zebra
+ * is opened; when zebra has told this router's addresses (and, in passing, which of our routes it
+ * still has), or two seconds have gone by without it, the engine gets what is to be restored, the
+ * configuration and the facts, and the worker begins.
  *
- * Later: decisions come through the mailbox (an eventfd wakes the loop), are handed to the reconciler, and slices
- * of it run as events until nothing is left to do.
+ * Later: decisions come through the mailbox (an eventfd wakes the loop), are handed to the
+ * reconciler, and slices of it run as events until nothing is left to do.
  */
 #include "frr/kvf_host.h"
 

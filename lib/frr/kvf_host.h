@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What both shells are made of: configuration that settles, local facts, the worker, the reconciler and the zebra
- * sink, put together on FRR's main loop. One per process; everything here is T0.
+ * What both shells are made of: configuration that settles, local facts, the worker, the reconciler
+ * and the zebra sink, put together on FRR's main loop. One per process; everything here is T0.
  */
 #pragma once
 
@@ -30,9 +30,11 @@ void kvf_host_stop(void);
 
 /* The configuration being edited. */
 struct kvip_conf *kvf_host_conf(void);
-/** kvf_host_conf_changed - a line was applied: it is published when the configuration has settled. */
+/** kvf_host_conf_changed - a line was applied: it is published when the configuration has
+ * settled. */
 void kvf_host_conf_changed(void);
-/** kvf_host_conf_load - a configuration load begins or ends: nothing is published in between (at most 30 s). */
+/** kvf_host_conf_load - a configuration load begins or ends: nothing is published in between (at
+ * most 30 s). */
 void kvf_host_conf_load(bool begins);
 
 /* For commands. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * DOC: flock(2) on a file that is never removed, so that two processes can never hold locks on two files of
- * one name. The kernel lets go of it whatever way the holder dies. Thread: T0.
+ * DOC: flock(2) on a file that is never removed, so that two processes can never hold locks on two
+ * files of one name. The kernel lets go of it whatever way the holder dies. Thread: T0.
  */
 #include "frr/kvf_lock.h"
 

@@ -2,9 +2,9 @@
 /*
  * DOC: the worker thread.
  *
- * A thread of ours must be an frr_pthread: zlog from any other thread crashes the daemon in its RCU. A custom
- * start function begins with RCU locked and has to let go of it, or RCU never frees anything (FRR,
- * bgpd/bgp_keepalives.c). Signals are blocked by frr_pthread_run().
+ * A thread of ours must be an frr_pthread: zlog from any other thread crashes the daemon in its
+ * RCU. A custom start function begins with RCU locked and has to let go of it, or RCU never frees
+ * anything (FRR, bgpd/bgp_keepalives.c). Signals are blocked by frr_pthread_run().
  */
 #include "frr/kvf_worker.h"
 #include "frr/kvf_compat.h"

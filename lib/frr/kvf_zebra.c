@@ -2,14 +2,15 @@
 /*
  * DOC: the zebra sink (rules R1 and R2).
  *
- * Thread: T0. The session says hello as (static, instance 77) and sends routes as (static, instance 0): they are
- * what plain `redistribute static` takes, and zebra, which sweeps by the hello's identity when a session
- * ends, never sweeps them nor the operator's. RR_USE_DISTANCE makes the distance part of a route's identity,
- * so that an operator's static route of the same prefix is neither replaced nor removed. Metric is never sent:
- * from FRR 10.7 on it is part of the identity too.
+ * Thread: T0. The session says hello as (static, instance 77) and sends routes as (static, instance
+ * 0): they are what plain `redistribute static` takes, and zebra, which sweeps by the hello's
+ * identity when a session ends, never sweeps them nor the operator's. RR_USE_DISTANCE makes the
+ * distance part of a route's identity, so that an operator's static route of the same prefix is
+ * neither replaced nor removed. Metric is never sent: from FRR 10.7 on it is part of the identity
+ * too.
  *
- * Nothing is remembered here but the connection: the reconciler is told that the sink is up after every connect
- * and sends everything again.
+ * Nothing is remembered here but the connection: the reconciler is told that the sink is up after
+ * every connect and sends everything again.
  *
  * Sources: zebra/zapi_msg.c, zebra/zserv.c, lib/zclient.c of FRR 8.4.4.
  */
@@ -135,8 +136,8 @@ static int sink_withdraw(void *ctx, const struct kvip_route_id *id)
 }
 
 /*
- * Resolution through a default route is asked for too: what it resolves through is judged in classify(), and
- * `next-hop-resolution any` may want it.
+ * Resolution through a default route is asked for too: what it resolves through is judged in
+ * classify(), and `next-hop-resolution any` may want it.
  */
 static void sink_track(void *ctx, const struct kvip_addr *nh, bool on)
 {
@@ -168,7 +169,8 @@ static void leave(const char *what)
 	zebra.host.leave(zebra.host.ctx, what);
 }
 
-/* Rules R2: through a connected route; through an IGP or a static route of the operator; through anything else. */
+/* Rules R2: through a connected route; through an IGP or a static route of the operator; through
+ * anything else. */
 static enum kvip_nh_state classify(const struct prefix *asked, const struct zapi_route *answer)
 {
 	if (answer->nexthop_num == 0)
@@ -267,8 +269,8 @@ static int on_interface(struct interface *ifp)
 }
 
 /*
- * libfrr takes the client's own route type for one it does not want redistributed, so zclient_redistribute()
- * would skip it: the request is sent raw, on every connect.
+ * libfrr takes the client's own route type for one it does not want redistributed, so
+ * zclient_redistribute() would skip it: the request is sent raw, on every connect.
  */
 static void on_connected(struct zclient *zc)
 {
@@ -325,7 +327,8 @@ void kvf_zebra_init(struct kvf_event_loop *loop, struct zebra_privs_t *privs,
 	if_zapi_callbacks(on_interface, on_interface, on_interface, on_interface);
 	zebra.zc = kvf_zclient_new(loop, &handlers);
 	zclient_init(zebra.zc, ZEBRA_ROUTE_STATIC, HELLO_INSTANCE, privs);
-	kvf_event_cancel(&zebra.zc->t_connect); /* kvf_zebra_start() connects: before it there is nobody to tell */
+	kvf_event_cancel(&zebra.zc->t_connect); /* kvf_zebra_start() connects: before it there is
+						   nobody to tell */
 	zebra.zc->zebra_connected = on_connected;
 	zebra.zc->zebra_buffer_write_ready = on_writable;
 }

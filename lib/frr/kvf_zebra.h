@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The zebra sink: routes, next-hop tracking and the redistribution feed over a ZAPI session of our own.
+ * The zebra sink: routes, next-hop tracking and the redistribution feed over a ZAPI session of our
+ * own.
  */
 #pragma once
 
@@ -31,7 +32,8 @@ void kvf_zebra_start(struct kvip_recon *recon);
 /** kvf_zebra_stop - close the session; routes stay in zebra (rules R4). */
 void kvf_zebra_stop(void);
 bool kvf_zebra_connected(void);
-/** kvf_zebra_addresses - put this router's addresses and connected networks into @f. Return: 0, -ENOMEM. */
+/** kvf_zebra_addresses - put this router's addresses and connected networks into @f. Return: 0,
+ * -ENOMEM. */
 int kvf_zebra_addresses(struct kvip_facts *f);
 /** kvf_zebra_width - next hops that this FRR can install for one route (MULTIPATH_NUM). */
 unsigned int kvf_zebra_width(void);

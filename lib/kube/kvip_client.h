@@ -36,7 +36,7 @@ struct kvip_client_conf {
 	const char *kubeconfig;     /* a file, or NULL: then servers etc. below */
 	const char *context;        /* of the kubeconfig, or NULL: current-context */
 	bool in_cluster;            /* ServiceAccount files and KUBERNETES_SERVICE_* */
-	const char *const *servers; /* https://HOST:PORT, tried in turn; override the kubeconfig's */
+	const char *const *servers; /* https://HOST:PORT, tried in turn; not the kubeconfig's then */
 	size_t n_servers;
 	const char *ca_file, *token_file, *cert_file, *key_file;
 	const char *tls_server_name, *proxy_url;
@@ -81,12 +81,12 @@ struct kvip_watch_status {
 	enum kvip_watch_state state;
 	bool synced; /* has listed completely at least once */
 	char resource_version[64];
-	kvip_msec last_proof_ms; /* last sign of life: a list finished, an event, a bookmark, a clean end
-				     of a watch, a probe answered. 0: never */
-	kvip_msec watch_timeout_ms; /* of the current watch: no proof for twice as long is API loss */
+	kvip_msec last_proof_ms;    /* last sign of life: a list finished, an event, a bookmark, a
+				       clean end of a watch, a probe answered. 0: never */
+	kvip_msec watch_timeout_ms; /* no proof of life for twice as long is API loss */
 	kvip_msec next_try_ms;      /* in BACKOFF and ABSENT */
 	uint32_t http_status;       /* of the last answer that was an error; 0: none */
-	char last_error[200];       /* what and what to do; "" when the last try went well */
+	char last_error[400];       /* what and what to do; "" when the last try went well */
 	kvip_msec last_error_ms;
 	uint64_t lists, relists, events, bookmarks, watches, errors;
 	uint64_t objects_refused; /* not decodable, over a limit */
@@ -98,7 +98,7 @@ struct kvip_server_status {
 	char url[256];
 	bool current;
 	uint64_t failures;
-	char last_error[200];
+	char last_error[400];
 };
 
 struct kvip_client_status {

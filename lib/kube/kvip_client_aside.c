@@ -10,8 +10,8 @@
  * Probe: a watch has been silent for long; one object is listed over the same connection. That
  * proves that the server lives, and its resourceVersion shows whether time went backwards. No
  * answer to it means that the server, or what is between, hangs: the watch is ended and begins
- * again over another connection (and with the next server, if there is one) where it was. Without that
- * a watch would be blind until the end of its timeoutSeconds, up to ten minutes.
+ * again over another connection (and with the next server, if there is one) where it was. Without
+ * that a watch would be blind until the end of its timeoutSeconds, up to ten minutes.
  *
  * Thread: T1. Sources: facts on the Kubernetes API (watch at a future resourceVersion is silent);
  * rules R4 (identity).

@@ -66,8 +66,8 @@ static void draft_status(struct kvip_draft *d, struct json_object *json)
 		draft_ingress(d, kvip_json_object_at(list, i));
 }
 
-/* spec.clusterIPs, or before dual stack spec.clusterIP; "None" does not parse and so is left out.
- */
+/* spec.clusterIPs, or before dual stack spec.clusterIP; "None" does not parse and so is left
+ * out. */
 static void draft_cluster_ips(struct kvip_draft *d, struct json_object *spec)
 {
 	struct kvip_draft_addrs *to = &d->service.cluster_ips;

@@ -25,8 +25,7 @@ struct kvip_draft {
 		} service;
 		struct {
 			struct kvip_endpoint endpoints[KVIP_MAX_ENDPOINTS];
-			uint16_t first[KVIP_MAX_ENDPOINTS]; /* index of the first with the same node
-							     */
+			uint16_t first[KVIP_MAX_ENDPOINTS]; /* index of the first of that node */
 		} slice;
 		struct {
 			struct kvip_draft_addrs internal, external;

@@ -139,7 +139,8 @@ static void forbidden(struct kvip_watch *w, const struct kvip_api_error *e, kvip
 	snprintf(advice, sizeof(advice), "grant us get, list and watch on %s",
 		 kvip_kinds[w->kind].plural);
 	note(w, e, advice, now);
-	/* Not at the cap: a server that has just started says this until it has read its RBAC objects. */
+	/* Not at the cap: a server that has just started says this until it has read its RBAC
+	 * objects. */
 	kvip_watch_fsm(w, KVIP_EV_RETRY, KVIP_BY_BACKOFF, "forbidden", now);
 }
 
@@ -297,7 +298,7 @@ void kvip_watch_lost(struct kvip_watch *w, enum kvip_transfer_end end, const cha
 	};
 	char text[sizeof(w->st.last_error)];
 
-	snprintf(text, sizeof(text), "%s%s%.120s", what[end], why ? ": " : "", why ? why : "");
+	snprintf(text, sizeof(text), "%s%s%.320s", what[end], why ? ": " : "", why ? why : "");
 	if (w->xfer == KVIP_XFER_STREAM && end == KVIP_END_BROKEN && w->http_status)
 		kvip_watch_stream_failed(w);
 	if (w->xfer == KVIP_XFER_WATCH && now - w->started_ms >= KVIP_STEADY_MS)

@@ -15,10 +15,10 @@
 
 struct kvip_entry {
 	RB_ENTRY(kvip_entry) by_name;
-	struct kvip_obj
-		*obj; /* what is there or, when not present, last was; NULL: only named by others */
-	char *key;    /* namespace, NUL, name: while @obj is NULL */
-	uint32_t generation; /* of the last list that named it */
+	struct kvip_obj *obj; /* what is there or, when not present, last was; NULL: only named by
+				 others */
+	char *key;            /* namespace, NUL, name: while @obj is NULL */
+	uint32_t generation;  /* of the last list that named it */
 	uint8_t kind;
 	bool present;
 };

@@ -226,8 +226,8 @@ static int render_row(const struct kvip_conf_row *row, const void *obj, struct k
 	return out->err;
 }
 
-/* Is what `no` was given the line in force? It is read into an object aside and both are written.
- */
+/* Is what `no` was given the line in force? It is read into an object aside and both are
+ * written. */
 static int same_line(struct place *at, struct kvip_conf_edit *e, bool *same)
 {
 	struct place aside = {

@@ -104,8 +104,8 @@ static bool is_loopback(const char *host)
 	return kvip_addr_parse(host, &a) == 0 && kvip_addr_classify(&a) == KVIP_ADDR_LOOPBACK;
 }
 
-/* HOST of HOST, HOST:PORT, [V6] or [V6]:PORT up to the first slash; false if it is none of these.
- */
+/* HOST of HOST, HOST:PORT, [V6] or [V6]:PORT up to the first slash; false if it is none of
+ * these. */
 static bool split_host(const char *text, char *host, size_t size)
 {
 	const char *end = text + strcspn(text, "/"), *port;

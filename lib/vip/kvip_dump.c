@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * DOC: dumps. Thread: the caller's. The text is split item by item like an answer of the API server; unlike
- * there, every item says its kind, and kinds come in any order.
+ * DOC: dumps. Thread: the caller's. The text is split item by item like an answer of the API
+ * server; unlike there, every item says its kind, and kinds come in any order.
  */
 #include "vip/kvip_dump.h"
 

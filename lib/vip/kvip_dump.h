@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A dump of a cluster's objects, as `kubectl get services,endpointslices,nodes,gateways -A -o json` prints it, into
- * a cluster of the engine: dry runs and replay.
+ * A dump of a cluster's objects, as `kubectl get services,endpointslices,nodes,gateways -A -o json`
+ * prints it, into a cluster of the engine: dry runs and replay.
  */
 #pragma once
 
@@ -20,7 +20,8 @@ struct kvip_dump_counts {
 /**
  * kvip_dump_feed - one complete list of every kind, from @text, to @feed
  * Kinds that do not occur in it count as empty. Any thread.
- * Return: 0; -EBADMSG when @text is not such a dump (then nothing was ended: what was known before stays).
+ * Return: 0; -EBADMSG when @text is not such a dump (then nothing was ended: what was known before
+ * stays).
  */
 int kvip_dump_feed(const char *text, size_t len, const struct kvip_feed *feed, void *ctx,
 		   struct kvip_dump_counts *counts, struct kvip_err *err) KVIP_USE_RESULT;

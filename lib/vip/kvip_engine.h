@@ -23,8 +23,8 @@
 struct kvip_engine;
 
 struct kvip_engine_deps {
-	struct kvip_http
-		*http; /* NULL: no API; objects are fed through kvip_engine_feed (dry run, tests) */
+	struct kvip_http *http; /* NULL: no API; objects are fed through kvip_engine_feed (dry run,
+				   tests) */
 	struct kvip_nhsets *nhsets;
 	struct kvip_mailbox *mailbox;
 	const struct kvip_log *log;
@@ -72,8 +72,8 @@ const struct kvip_feed *kvip_engine_feed(struct kvip_engine *e, const char *name
 /* Orders. T0, locked; carried out by T1's next step: wake it. @cluster NULL: all. Return: 0,
  * -ENOENT. */
 int kvip_engine_relist(struct kvip_engine *e, const char *cluster);
-int kvip_engine_accept_withdrawals(struct kvip_engine *e,
-				   const char *cluster); /* clear the guard */
+/* clear the guard */
+int kvip_engine_accept_withdrawals(struct kvip_engine *e, const char *cluster);
 /** kvip_engine_clear_orphans - withdraw what belongs to no configured cluster. */
 int kvip_engine_clear_orphans(struct kvip_engine *e);
 /** kvip_engine_republish - post every decision again (T0 has lost its table; takeover). */
@@ -161,8 +161,8 @@ void kvip_engine_each_cluster(struct kvip_engine *e, kvip_cluster_fn *fn, void *
 
 struct kvip_engine_summary {
 	size_t clusters, vips_routed, vips_held, vips_restored, conflicts, nhsets;
-	/* sum of a hash of (prefix, next hops, tag, distance) over decided routes: compare two routers
-	 * (F20) */
+	/* sum of a hash of (prefix, next hops, tag, distance) over decided routes: compare two
+	 * routers (F20) */
 	uint64_t table_digest;
 	uint64_t conf_generation;
 	size_t backlog; /* keys still to be decided */

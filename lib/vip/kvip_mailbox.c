@@ -2,8 +2,8 @@
 /*
  * DOC: the keyed mailbox, newest value per prefix, oldest prefix first.
  *
- * T1 posts, T0 takes, one mutex held for a tree operation. The wake-up is called outside of it and only
- * when the box becomes non-empty: T0 empties the box before it goes back to sleep.
+ * T1 posts, T0 takes, one mutex held for a tree operation. The wake-up is called outside of it and
+ * only when the box becomes non-empty: T0 empties the box before it goes back to sleep.
  */
 #include "vip/kvip_mailbox.h"
 

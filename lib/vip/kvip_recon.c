@@ -2,17 +2,17 @@
 /*
  * DOC: the reconciler's table: adoption, decisions, the feed, the operator's orders.
  *
- * Thread: T0. Everything that changes an entry ends in recon_dirty(); kvip_recon_send.c works the dirty
- * list off in slices and is the only place that calls the sink for routes. An entry's life:
+ * Thread: T0. Everything that changes an entry ends in recon_dirty(); kvip_recon_send.c works the
+ * dirty list off in slices and is the only place that calls the sink for routes. An entry's life:
  *
- *   adopt / decide -> dirty -> recorded in the state file -> sent -> confirmed by the feed (installed)
+ *   adopt / decide -> dirty -> recorded in the state file -> sent -> confirmed by the feed
  *        ^                                                              |
  *        +---- next hop changed, swept by somebody, sink back ----------+
  *   decide(withdraw) -> dirty -> withdrawn, recorded as gone -> dropped
  *
- * Facts behind it, measured on FRR 8.4.4: zebra does not re-evaluate a static ZAPI route when its next hop
- * changes; a restart of staticd sweeps routes of type static, ours included; the redistribution feed
- * shows a route only while it is selected, and after the kernel has taken it.
+ * Facts behind it, measured on FRR 8.4.4: zebra does not re-evaluate a static ZAPI route when its
+ * next hop changes; a restart of staticd sweeps routes of type static, ours included; the
+ * redistribution feed shows a route only while it is selected, and after the kernel has taken it.
  */
 #include "vip/kvip_recon_priv.h"
 
@@ -216,13 +216,14 @@ int kvip_recon_adopt(struct kvip_recon *r, const struct kvip_route *route)
 		return add_old(e, &route->id);
 	e->owned = true;
 	e->id = route->id;
-	e->tag = route->tag;
+	e->tag = e->tag_before = route->tag;
 	e->want = *route;
 	kvip_nhset_ref(route->nhs);
 	return 0;
 }
 
-/* The wanted identity differs from the one in zebra: that one goes when the new one is confirmed. */
+/* The wanted identity differs from the one in zebra: that one goes when the new one is
+ * confirmed. */
 static int change_identity(struct recon_entry *e, const struct kvip_route_id *id)
 {
 	if (!e->owned || kvip_route_id_cmp(&e->id, id) == 0)
@@ -318,11 +319,17 @@ void kvip_recon_set_conf(struct kvip_recon *r, struct kvip_conf *conf)
 	kvip_conf_unref(old);
 }
 
+/* The feed speaks of the main table: is this the identity that we hold there? */
+static bool has_our_id(const struct recon_entry *e, const struct kvip_feed_route *f)
+{
+	return e->owned && e->id.table == 0 && f->distance == e->id.distance;
+}
+
 /* Does the feed show the route that we sent (or, after a restart, recorded)? */
 static bool is_ours(const struct recon_entry *e, const struct kvip_feed_route *f)
 {
-	return e->owned && f->distance == e->id.distance &&
-	       (f->tag == e->tag || (e->has_want && f->tag == e->want.tag));
+	return has_our_id(e, f) && (f->tag == e->tag || f->tag == e->tag_before ||
+				    (e->has_want && f->tag == e->want.tag));
 }
 
 static void confirmed(struct kvip_recon *r, struct recon_entry *e, const struct kvip_feed_route *f,
@@ -361,6 +368,10 @@ void kvip_recon_feed_add(struct kvip_recon *r, const struct kvip_feed_route *f, 
 	e->foreign_tag = f->tag;
 	recon_replace(&e->installed, NULL);
 	recon_pending(r, e, false);
+	if (has_our_id(e, f)) /* zebra keeps one of a kind: his has taken our place and is his */
+		recon_displaced(r, e);
+	if (e->has_want && !e->owned)
+		recon_dirty(r, e);
 }
 
 static void swept(struct kvip_recon *r, struct recon_entry *e, kvip_msec now)
@@ -390,7 +401,7 @@ void kvip_recon_feed_del(struct kvip_recon *r, uint32_t vrf_id, const struct kvi
 	recon_replace(&e->installed, NULL);
 	if (e->has_want && e->owned && e->sent && was_installed)
 		swept(r, e, now);
-	else if (e->has_want && !e->owned) /* what stood in its way is gone */
+	else if (e->has_want) /* what stood in its way is gone, a sweep may have taken it along */
 		recon_dirty(r, e);
 	else
 		recon_drop_if_idle(r, e);
@@ -425,6 +436,7 @@ void kvip_recon_tick(struct kvip_recon *r, kvip_msec now)
 		if (now - e->sent_ms < RECON_CONFIRM_MS)
 			break;
 		e->overdue = true;
+		recon_dirty(r, e); /* swept before it was confirmed: the feed is silent then */
 	}
 	if (r->some_held_back)
 		release_held_back(r);

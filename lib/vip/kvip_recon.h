@@ -2,12 +2,13 @@
 /*
  * The reconciler: desired routes against what a sink has, in bounded slices on T0.
  *
- * It owns the life of every route we have sent: recorded in the state file, sent, confirmed by the feed,
- * swept and sent again, shadowed, withdrawn. Next hops count as far as they resolve (rules R2); which ones
- * do is kept per interned set, so that a node's link going down is one change, then as many sends as routes
- * really use it.
+ * It owns the life of every route we have sent: recorded in the state file, sent, confirmed by the
+ * feed, swept and sent again, shadowed, withdrawn. Next hops count as far as they resolve (rules
+ * R2); which ones do is kept per interned set, so that a node's link going down is one change, then
+ * as many sends as routes really use it.
  *
- * Nothing is removed for want of information: a route of ours for which there is no decision is kept.
+ * Nothing is removed for want of information: a route of ours for which there is no decision is
+ * kept.
  */
 #pragma once
 
@@ -26,8 +27,8 @@ struct kvip_recon_deps {
 	const struct kvip_sink_ops *sink;
 	void *sink_ctx;
 	struct kvip_nhsets *nhsets;
-	struct kvip_state *
-		state; /* NULL: nothing is recorded (tests, dry run), or see kvip_recon_set_state() */
+	struct kvip_state *state; /* NULL: nothing is recorded (tests, dry run), or see
+				     kvip_recon_set_state() */
 	const struct kvip_log *log;
 };
 
@@ -37,9 +38,11 @@ void kvip_recon_free(struct kvip_recon *r);
 
 /** kvip_recon_set_state - where to record from now on; before the first step. */
 void kvip_recon_set_state(struct kvip_recon *r, struct kvip_state *state);
-/** kvip_recon_adopt - a route that the state file says is ours: kept until a decision about it comes. */
+/** kvip_recon_adopt - a route that the state file says is ours: kept until a decision about it
+ * comes. */
 int kvip_recon_adopt(struct kvip_recon *r, const struct kvip_route *route) KVIP_USE_RESULT;
-/** kvip_recon_decide - a decision from the mailbox; takes its reference. Return: 0, -ENOMEM (not taken). */
+/** kvip_recon_decide - a decision from the mailbox; takes its reference. Return: 0, -ENOMEM (not
+ * taken). */
 int kvip_recon_decide(struct kvip_recon *r, struct kvip_decision *d, kvip_msec now) KVIP_USE_RESULT;
 
 /** kvip_recon_step - at most @max_ops sends. Return: true when there is more to do at once. */
@@ -48,8 +51,8 @@ bool kvip_recon_step(struct kvip_recon *r, unsigned int max_ops, kvip_msec now);
 void kvip_recon_tick(struct kvip_recon *r, kvip_msec now);
 
 /* The sink's side. */
-/** kvip_recon_sink_up - the far side is there and knows nothing: every route is sent again, once its next hops
- *  have been answered anew. */
+/** kvip_recon_sink_up - the far side is there and knows nothing: every route is sent again, once
+ * its next hops have been answered anew. */
 void kvip_recon_sink_up(struct kvip_recon *r, kvip_msec now);
 void kvip_recon_sink_down(struct kvip_recon *r, kvip_msec now);
 void kvip_recon_sink_writable(struct kvip_recon *r);
@@ -69,8 +72,8 @@ enum kvip_nh_state {
 	KVIP_NH_OTHER
 };
 const char *kvip_nh_state_word(enum kvip_nh_state s);
-/** kvip_recon_nexthop - next-hop tracking says; routes that use @nh are sent again even if nothing changed,
- *  because zebra does not re-evaluate them by itself. */
+/** kvip_recon_nexthop - next-hop tracking says; routes that use @nh are sent again even if nothing
+ * changed, because zebra does not re-evaluate them by itself. */
 void kvip_recon_nexthop(struct kvip_recon *r, const struct kvip_addr *nh, enum kvip_nh_state state,
 			kvip_msec now);
 
@@ -128,7 +131,8 @@ struct kvip_route_view {
 	kvip_msec sent_ms, installed_ms;    /* 0: never */
 	uint32_t swept; /* times somebody else removed it and it was sent again */
 };
-/** kvip_recon_find - false: T0 knows nothing of this prefix. Pointers live until the next call into @r. */
+/** kvip_recon_find - false: T0 knows nothing of this prefix. Pointers live until the next call into
+ * @r. */
 bool kvip_recon_find(struct kvip_recon *r, uint32_t vrf_id, const struct kvip_prefix *p,
 		     struct kvip_route_view *out);
 typedef bool kvip_route_fn(void *ctx, const struct kvip_route_view *v);

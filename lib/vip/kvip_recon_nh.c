@@ -2,10 +2,11 @@
 /*
  * DOC: next hops and the sets they form (rules R2).
  *
- * Thread: T0. A next hop is tracked while a set contains it. What of a set resolves is computed once per
- * set and resolution rule, and only when the sink has answered for every member: a route is never
- * sent with half of its next hops because the other half had not been heard of yet. Every answer, even an
- * unchanged one, sends the set's routes again, because zebra forgets them when a link flaps.
+ * Thread: T0. A next hop is tracked while a set contains it. What of a set resolves is computed
+ * once per set and resolution rule, and only when the sink has answered for every member: a route
+ * is never sent with half of its next hops because the other half had not been heard of yet. Every
+ * answer, even an unchanged one, sends the set's routes again, because zebra forgets them when a
+ * link flaps.
  */
 #include "vip/kvip_recon_priv.h"
 

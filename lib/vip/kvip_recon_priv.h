@@ -26,8 +26,8 @@ struct recon_nh {
 RB_HEAD(recon_nhs, recon_nh);
 
 /*
- * One interned set as decided, under one resolution rule, with what of it resolves. It lives as long as an
- * entry wants it.
+ * One interned set as decided, under one resolution rule, with what of it resolves. It lives as
+ * long as an entry wants it.
  */
 struct recon_set {
 	RB_ENTRY(recon_set) link;
@@ -62,12 +62,12 @@ struct recon_entry {
 	struct kvip_route want;  /* decided if has_want, else as adopted (then .nhs may be NULL) */
 	struct recon_set *set;   /* of want */
 	struct kvip_route_id id; /* of the route of ours in zebra, if owned */
-	const struct kvip_nhset
-		*sent; /* with these next hops; NULL: nothing since the sink came up */
+	const struct kvip_nhset *sent;      /* with these next hops; NULL: nothing to this sink */
 	const struct kvip_nhset *installed; /* what the feed last confirmed of it */
 	kvip_msec sent_ms, installed_ms, swept_ms;
 	uint32_t swept;
 	uint32_t tag;         /* as sent */
+	uint32_t tag_before;  /* as sent the time before, whose confirmation may be under way */
 	uint32_t foreign_tag; /* of the static route that the feed shows and that is not ours */
 	uint8_t foreign_distance;
 	enum kvip_reason refused; /* why it cannot be sent; NONE */
@@ -120,7 +120,8 @@ void recon_dirty(struct kvip_recon *r, struct recon_entry *e);
 /** recon_resync - look at every entry again, in slices. */
 void recon_resync(struct kvip_recon *r);
 void recon_resync_some(struct kvip_recon *r, unsigned int max);
-/** recon_renew - forget what an entry knows of a sink that has gone since. To be called before it is looked at. */
+/** recon_renew - forget what an entry knows of a sink that has gone since. To be called before it
+ * is looked at. */
 void recon_renew(struct kvip_recon *r, struct recon_entry *e);
 void recon_pending(struct kvip_recon *r, struct recon_entry *e, bool on);
 /** recon_replace - put @take (a reference or NULL) into @slot. */
@@ -129,7 +130,8 @@ void recon_replace(const struct kvip_nhset **slot, const struct kvip_nhset *take
 void recon_drop_if_idle(struct kvip_recon *r, struct recon_entry *e);
 
 /* kvip_recon_nh.c */
-/** recon_set_get - the set of @nhs under @resolution, made and tracked if need be; NULL without memory. */
+/** recon_set_get - the set of @nhs under @resolution, made and tracked if need be; NULL without
+ * memory. */
 struct recon_set *recon_set_get(struct kvip_recon *r, const struct kvip_nhset *nhs,
 				uint8_t resolution, kvip_msec now);
 void recon_set_join(struct recon_set *s, struct recon_entry *e);
@@ -143,5 +145,8 @@ void recon_nh_tick(struct kvip_recon *r, kvip_msec now);
 void recon_walk_some(struct kvip_recon *r, unsigned int max);
 
 /* kvip_recon_send.c */
+/** recon_displaced - what was our route is somebody else's now: it is neither sent again nor
+ * withdrawn. */
+void recon_displaced(struct kvip_recon *r, struct recon_entry *e);
 /** recon_compact_some - a slice of the state file's rewrite. */
 void recon_compact_some(struct kvip_recon *r, unsigned int max);

@@ -2,9 +2,9 @@
 /*
  * DOC: the reconciler's hand: records, announces and withdraws, a slice at a time.
  *
- * Thread: T0. A slice takes the first entries of the dirty list, writes what they are about to become to the
- * state file with one write, and only then talks to the sink (rules R1). If the file cannot be written,
- * what is not recorded yet waits, and what is goes on.
+ * Thread: T0. A slice takes the first entries of the dirty list, writes what they are about to
+ * become to the state file with one write, and only then talks to the sink (rules R1). If the file
+ * cannot be written, what is not recorded yet waits, and what is goes on.
  */
 #include "vip/kvip_recon_priv.h"
 
@@ -92,9 +92,17 @@ static void note_gone(struct kvip_recon *r, const struct kvip_route_id *id)
 		state_failed(r, "out of memory for the state file");
 }
 
+void recon_displaced(struct kvip_recon *r, struct recon_entry *e)
+{
+	note_gone(r, &e->id);
+	e->owned = e->current = false;
+	recon_replace(&e->sent, NULL);
+}
+
 static int announce(struct kvip_recon *r, struct recon_entry *e, kvip_msec now)
 {
 	const struct kvip_nhset *usable = e->set->usable;
+	bool overdue;
 	int rc;
 
 	if (r->deps.state && !e->current && !same_id(e))
@@ -108,18 +116,21 @@ static int announce(struct kvip_recon *r, struct recon_entry *e, kvip_msec now)
 		return 0;
 	}
 	r->announces++;
+	overdue = e->overdue;
+	e->tag_before = e->owned ? e->tag : e->want.tag;
 	e->owned = true;
 	e->id = e->want.id;
 	e->tag = e->want.tag;
 	recon_replace(&e->sent, kvip_nhset_ref(usable));
 	e->sent_ms = now;
-	recon_pending(r, e, e->installed != usable);
+	recon_pending(r, e, e->id.table == 0 && e->installed != usable);
+	e->overdue = overdue && e->pending;
 	return 0;
 }
 
 /*
- * Does this identity keep the wanted one from ever being confirmed? The feed shows the selected route of a
- * prefix alone, and of the main table alone.
+ * Does this identity keep the wanted one from ever being confirmed? The feed shows the selected
+ * route of a prefix alone, and of the main table alone.
  */
 static bool hides_wanted(const struct recon_old *old, const struct recon_entry *e)
 {
@@ -212,7 +223,8 @@ bool kvip_recon_step(struct kvip_recon *r, unsigned int max_ops, kvip_msec now)
 		TAILQ_REMOVE(&r->dirty, e, in_dirty);
 		recon_drop_if_idle(r, e);
 	}
-	return !TAILQ_EMPTY(&r->dirty) || !TAILQ_EMPTY(&r->walks) || r->resync_cursor || r->compacting;
+	return !TAILQ_EMPTY(&r->dirty) || !TAILQ_EMPTY(&r->walks) || r->resync_cursor ||
+	       r->compacting;
 }
 
 static void compact_end(struct kvip_recon *r)

@@ -110,7 +110,8 @@ static bool block_makes(const struct kvip_cluster_conf *c, uint8_t distance, uin
 	return false;
 }
 
-/* The state file does not know it, but a configured advertise block would have sent just such a route. */
+/* The state file does not know it, but a configured advertise block would have sent just such a
+ * route. */
 static bool is_suspect(const struct kvip_recon *r, const struct recon_entry *e)
 {
 	if (!e->foreign || e->owned || !r->conf)

@@ -2,9 +2,9 @@
 /*
  * DOC: interned next-hop sets and the identity of a route.
  *
- * A set is created on T1 (selection) or T0 (the part of a set that resolves) and released on either, so the
- * table has a mutex and the last reference is dropped under it: a set that kvip_nhset_get() finds is
- * never one that is being freed.
+ * A set is created on T1 (selection) or T0 (the part of a set that resolves) and released on
+ * either, so the table has a mutex and the last reference is dropped under it: a set that
+ * kvip_nhset_get() finds is never one that is being freed.
  */
 #include "vip/kvip_route.h"
 

@@ -10,8 +10,9 @@
 #include <stdint.h>
 
 /*
- * A set of next hops, sorted, without duplicates, never changed, reference counted. Equal sets are one
- * object: thousands of VIPs on the same nodes share one, and comparing two sets is comparing pointers.
+ * A set of next hops, sorted, without duplicates, never changed, reference counted. Equal sets are
+ * one object: thousands of VIPs on the same nodes share one, and comparing two sets is comparing
+ * pointers.
  */
 struct kvip_nhset {
 	uint32_t id; /* for show: stable while the set lives */

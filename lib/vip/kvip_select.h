@@ -92,8 +92,7 @@ struct kvip_select {
 	const struct kvip_facts *facts;          /* NULL: a dry run, nothing local is checked */
 	const struct kvip_addrset *const *taken; /* node addresses, of every cluster */
 	size_t n_taken;
-	const struct kvip_addrset
-		*servers; /* API servers' addresses, of every cluster; may be NULL */
+	const struct kvip_addrset *servers; /* API servers of every cluster; may be NULL */
 	const struct kvip_nodes *nodes;
 	struct kvip_nhsets *nhsets;
 	bool api_lost; /* for longer than on-api-loss allows */

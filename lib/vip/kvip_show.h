@@ -18,9 +18,9 @@
 #include "vip/kvip_recon.h"
 
 struct kvip_show_ctx {
-	struct kvip_engine *engine;   /* NULL: not started yet */
-	struct kvip_recon *recon;     /* NULL: a dry run */
-	const struct kvip_conf *conf; /* as the operator sees it; NULL: unknown */
+	struct kvip_engine *engine;     /* NULL: not started yet */
+	struct kvip_recon *recon;       /* NULL: a dry run */
+	const struct kvip_conf *conf;   /* as the operator sees it; NULL: unknown */
 	const struct kvip_meter *meter; /* of the main loop; NULL: none */
 	kvip_msec now;
 	kvip_wall wall;

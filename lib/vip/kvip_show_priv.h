@@ -42,8 +42,8 @@ void kvip_show_table(struct kvip_columns *t, struct kvip_buf *out);
 
 const char *kvip_show_cluster_state(enum kvip_cluster_state state);
 const char *kvip_show_nh_state(enum kvip_nh_state state);
-/** kvip_show_cluster_error - the last error that keeps a cluster's data from being live, or NULL.
- */
+/** kvip_show_cluster_error - the last error that keeps a cluster's data from being live, or
+ * NULL. */
 const char *kvip_show_cluster_error(const struct kvip_cluster_view *v);
 /** kvip_show_json_claim - one claim as an element of an array. */
 void kvip_show_json_claim(const struct kvip_show_ctx *s, struct kvip_jsonw *w,
@@ -53,7 +53,7 @@ int kvip_show_json_vips(const struct kvip_show_ctx *s, const struct kvip_prefix 
 			struct kvip_jsonw *w) KVIP_USE_RESULT;
 void kvip_show_json_services(const struct kvip_show_ctx *s, const char *only, struct kvip_jsonw *w);
 void kvip_show_json_nodes(const struct kvip_show_ctx *s, struct kvip_jsonw *w);
-/** kvip_show_json_cluster - the members that `show kubevip` and `show kubevip cluster` both have.
- */
+/** kvip_show_json_cluster - the members that `show kubevip` and `show kubevip cluster` both
+ * have. */
 void kvip_show_json_cluster(const struct kvip_show_ctx *s, struct kvip_jsonw *w,
 			    const struct kvip_cluster_view *v);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Where decided routes go. One table of functions per sink: zebra, bgpd, a dry run, the tests' mock.
+ * Where decided routes go. One table of functions per sink: zebra, bgpd, a dry run, the tests'
+ * mock.
  *
- * A sink carries no policy and keeps no table. What comes back (next hops that resolve, routes that were
- * installed or swept) is data for the reconciler: kvip_recon_nexthop(), kvip_recon_feed_*(). All on T0.
+ * A sink carries no policy and keeps no table. What comes back (next hops that resolve, routes that
+ * were installed or swept) is data for the reconciler: kvip_recon_nexthop(), kvip_recon_feed_*().
+ * All on T0.
  */
 #pragma once
 
@@ -13,12 +15,14 @@ struct kvip_sink_ops {
 	const char *name;
 	/**
 	 * announce - add or replace @r with the next hops @usable (never empty); idempotent
-	 * Return: 0; -EAGAIN: the channel is full, nothing was sent: the reconciler stops and goes on at
-	 * kvip_recon_sink_writable(); another negative errno: this route cannot be sent (it is shown).
+	 * Return: 0; -EAGAIN: the channel is full, nothing was sent: the reconciler stops and goes
+	 * on at kvip_recon_sink_writable(); another negative errno: this route cannot be sent (it
+	 * is shown).
 	 */
 	int (*announce)(void *ctx, const struct kvip_route *r, const struct kvip_nhset *usable);
 	/** withdraw - remove by identity; unknown is success. Return: 0, -EAGAIN. */
 	int (*withdraw)(void *ctx, const struct kvip_route_id *id);
-	/** track - start or stop to report how @nh resolves. Every start is answered at least once. */
+	/** track - start or stop to report how @nh resolves. Every start is answered at least
+	 * once. */
 	void (*track)(void *ctx, const struct kvip_addr *nh, bool on);
 };

@@ -2,10 +2,10 @@
 /*
  * DOC: writing the state file; kvip_state_read.c reads it.
  *
- * Thread: T0. Lines are rendered into one buffer and written by one write(2) at commit, before the routes
- * they name are sent. While a rewrite is under way the same bytes go to the new file too; lines are
- * idempotent and the last one about a route wins, so the order in which the rewrite meets a route that
- * changes under it does not matter.
+ * Thread: T0. Lines are rendered into one buffer and written by one write(2) at commit, before the
+ * routes they name are sent. While a rewrite is under way the same bytes go to the new file too;
+ * lines are idempotent and the last one about a route wins, so the order in which the rewrite meets
+ * a route that changes under it does not matter.
  */
 #include "vip/kvip_state_priv.h"
 
@@ -101,7 +101,8 @@ int kvip_state_seen(struct kvip_state *s, const char *cluster, const char *ident
 	return rc ? rc : render_cluster(&s->pending, cluster, identity, confirmed_s);
 }
 
-/* All of it or an error: a part that was written is cut off again, so that the file ends with a whole line. */
+/* All of it or an error: a part that was written is cut off again, so that the file ends with a
+ * whole line. */
 static int append(int fd, const struct kvip_buf *b, off_t *size)
 {
 	size_t done = 0;

@@ -2,9 +2,10 @@
 /*
  * DOC: reading the state file. Thread: T0, at start.
  *
- * A file is believed as a whole or not at all: one line that does not match its checksum, or does not
- * parse, makes it refused, because ownership that is half right deletes the wrong routes. The one
- * exception is a last line without its newline, which is what a crash in the middle of a write leaves.
+ * A file is believed as a whole or not at all: one line that does not match its checksum, or does
+ * not parse, makes it refused, because ownership that is half right deletes the wrong routes. The
+ * one exception is a last line without its newline, which is what a crash in the middle of a write
+ * leaves.
  */
 #include "vip/kvip_state_priv.h"
 
@@ -266,11 +267,13 @@ static void tee_cluster(void *ctx, const char *name, const char *identity, kvip_
 	const struct tee *t = ctx;
 
 	if (kvip_state_note_seen(t->state, name, identity, confirmed_s))
-		return; /* without memory its next rewrite lacks a line that is written each minute anyway */
+		return; /* without memory its next rewrite lacks a line that is written each minute
+			   anyway */
 	t->to->cluster(t->to->ctx, name, identity, confirmed_s);
 }
 
-/* Read what is there. Return: a descriptor to go on writing to, -EBADMSG (refused), another -errno. */
+/* Read what is there. Return: a descriptor to go on writing to, -EBADMSG (refused), another
+ * -errno. */
 static int open_existing(struct kvip_state *s, struct kvip_nhsets *nhsets,
 			 const struct kvip_state_reader *reader, struct kvip_err *err)
 {

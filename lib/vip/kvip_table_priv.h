@@ -102,12 +102,12 @@ struct kvip_cluster {
 	char *name;
 	const struct kvip_cluster_conf *conf; /* of table->conf */
 	struct kvip_cache *cache;
-	struct kvip_cache
-		*retired; /* the cache of former credentials, whose claims are being given up */
-	bool live;        /* has synchronised: its owners are looked at */
-	bool removed;     /* no longer configured: gives up everything, then goes */
-	bool api_lost;    /* for longer than on-api-loss allows */
-	bool relisted;    /* a list was completed since the last batch ended */
+	struct kvip_cache *retired; /* the cache of former credentials, whose claims are being given
+				       up */
+	bool live;                  /* has synchronised: its owners are looked at */
+	bool removed;               /* no longer configured: gives up everything, then goes */
+	bool api_lost;              /* for longer than on-api-loss allows */
+	bool relisted;              /* a list was completed since the last batch ended */
 	bool identity_changed;
 	char identity[64]; /* "" while unknown */
 

@@ -7,13 +7,13 @@
  *
  * An entry is in one of these states, told apart anew whenever the configuration changes:
  *   allowed   its cluster is configured and today's configuration lets it have the address: it is
- *             decided as it was, marked restored, and ranks as a LoadBalancer claim of that cluster;
- *   waiting   its cluster is configured, but something is against it (age, range, prefix-list): T0
- *             has the route and nobody touches it before the cluster has synchronised;
- *   orphan    its cluster is not configured (yet): the same, until `clear kubevip orphans`;
- *   dismissed by the operator: it goes.
- * When its cluster has synchronised the entry is forgotten, and the route is in force like any
- * other: confirmed by a claim, or withdrawn as that cluster's withdrawal, which the guard may hold.
+ *             decided as it was, marked restored, and ranks as a LoadBalancer claim of that
+ * cluster; waiting   its cluster is configured, but something is against it (age, range,
+ * prefix-list): T0 has the route and nobody touches it before the cluster has synchronised; orphan
+ * its cluster is not configured (yet): the same, until `clear kubevip orphans`; dismissed by the
+ * operator: it goes. When its cluster has synchronised the entry is forgotten, and the route is in
+ * force like any other: confirmed by a claim, or withdrawn as that cluster's withdrawal, which the
+ * guard may hold.
  */
 #include "vip/kvip_table_priv.h"
 

@@ -2,16 +2,16 @@
 /*
  * DOC: the least that can hand routes to zebra, as a reference for the benchmark.
  *
- * It says the same hello as kubewatch and sends the same routes (lib/frr/kvf_zebra.c), one message for each
- * line of its standard input, at once, and does nothing else: no next-hop tracking, no feed, no state. What
- * kubewatch needs beyond this is its own cost.
+ * It says the same hello as kubewatch and sends the same routes (lib/frr/kvf_zebra.c), one message
+ * for each line of its standard input, at once, and does nothing else: no next-hop tracking, no
+ * feed, no state. What kubewatch needs beyond this is its own cost.
  *
  *   add PREFIX NEXTHOP...    route with these next hops
  *   del PREFIX
  *   bulk FILE                the lines of a file, in one go
  *
- * It prints "ready" when zebra has taken it, "bulk N" when N lines have been handed over. It ends with its
- * input, or when zebra goes. One thread.
+ * It prints "ready" when zebra has taken it, "bulk N" when N lines have been handed over. It ends
+ * with its input, or when zebra goes. One thread.
  *
  * Sources: lib/zclient.[ch] of FRR 8.4.4, 10.3.
  */

@@ -77,7 +77,7 @@ def test_etcd_is_restored_to_an_older_state(kube: KubeLab) -> None:
     for vip in LATER:
         shown = kube.vip(vip)
         assert (shown["held"], shown["state"], shown["routed"]) == (True, "installed", True)
-        assert shown["reason"] == "withdraw-guard-holds"
+        assert shown["warning"] == "withdraw-guard-holds"
     routed_in_both(kube, [*LATER, *BYSTANDERS])
 
     new = "192.168.77.104"

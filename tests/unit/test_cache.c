@@ -231,8 +231,8 @@ START_TEST(test_relist_before_the_sweep_is_through)
 	service("a", "u", "", "10.0.0.1");
 	kvip_cache_refresh_begin(cache, KVIP_KIND_SERVICE);
 	kvip_cache_refresh_end(cache, KVIP_KIND_SERVICE);
-	kvip_cache_refresh_begin(cache,
-				 KVIP_KIND_SERVICE); /* the list before this one was complete */
+	kvip_cache_refresh_begin(cache, KVIP_KIND_SERVICE); /* the list before this one was complete
+							     */
 	ck_assert_uint_eq(kvip_cache_count(cache, KVIP_KIND_SERVICE), 0);
 	kvip_cache_refresh_abort(cache, KVIP_KIND_SERVICE);
 }

@@ -67,8 +67,8 @@ START_TEST(test_restored)
 	kvip_engine_clear_orphans(h->engine);
 	eh_step(h);
 	ck_assert_uint_eq(h->withdrawn, 5);
-	ck_assert_uint_eq(h->withdrawn_by_operator,
-			  2); /* the orphan and what today's ranges refuse */
+	ck_assert_uint_eq(h->withdrawn_by_operator, 2); /* the orphan and what today's ranges refuse
+							 */
 	eh_free(h);
 }
 END_TEST
@@ -80,8 +80,8 @@ START_TEST(test_restored_and_empty_cluster)
 
 	restore(h, v, 1);
 	eh_conf(h, EH_CONF);
-	eh_synced(h,
-		  "lab"); /* etcd emptied while we were down: the first list meets the guard, too */
+	eh_synced(h, "lab"); /* etcd emptied while we were down: the first list meets the guard, too
+			      */
 	ck_assert_uint_eq(h->n, 1);
 	ck_assert(eh_cluster(h).guard_active);
 	eh_conf(h, EH_CONF "cluster lab maximum-vips 5\n");

@@ -381,7 +381,8 @@ START_TEST(a_new_distance_removes_the_old_route_only_when_confirmed)
 }
 END_TEST
 
-/* The feed shows the selected route alone: while the old one is better, the new one is never confirmed. */
+/* The feed shows the selected route alone: while the old one is better, the new one is never
+ * confirmed. */
 START_TEST(a_worse_distance_removes_the_old_route_at_once)
 {
 	installed(VIP1, N1);

@@ -372,8 +372,8 @@ START_TEST(test_prefix_list)
 	eh_plist(f, "VIPS", "192.168.77.0/24");
 	eh_publish(h, f);
 	ck_assert_str_eq(eh_route(h, V), EH_ALL);
-	eh_publish(h,
-		   eh_facts("", "")); /* the list is gone: present ones are held, new ones denied */
+	eh_publish(h, eh_facts("", "")); /* the list is gone: present ones are held, new ones denied
+					  */
 	ck_assert_str_eq(eh_route(h, V), EH_ALL);
 	ck_assert_str_eq(eh_warning(h, "lab", "web"), "prefix-list-undefined-holds");
 	eh_service(h, "lab", "new", "192.168.77.129", "", "");

@@ -149,8 +149,8 @@ START_TEST(test_annotation_next_hop)
 	eh_synced(h, "lab");
 	ck_assert_str_eq(eh_route(h, V), "10.1.1.1");
 	ck_assert_str_eq(eh_reason(h, "lab", "hop"), "out-of-range");
-	ck_assert_str_eq(eh_reason(h, "lab", "note"),
-			 "selected"); /* another annotation is no next hop */
+	ck_assert_str_eq(eh_reason(h, "lab", "note"), "selected"); /* another annotation is no next
+								      hop */
 	eh_free(h);
 }
 END_TEST

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * DOC: the state file: what is written is read back, damage is refused as a whole, a torn end is not damage.
+ * DOC: the state file: what is written is read back, damage is refused as a whole, a torn end is
+ * not damage.
  */
 #include "base/kvip_mem.h"
 #include "vip/kvip_state.h"

@@ -240,8 +240,8 @@ START_TEST(test_maximum_vips)
 	eh_node(h, "lab", "n1", EH_N1, "False", "", "");
 	eh_step(h);
 	ck_assert_uint_eq(h->n, 3);
-	ck_assert_str_eq(eh_route(h, "192.168.77.1"),
-			 EH_N2 " " EH_N3); /* present ones stay and follow */
+	ck_assert_str_eq(eh_route(h, "192.168.77.1"), EH_N2 " " EH_N3); /* present ones stay and
+									   follow */
 	eh_del(h, "lab", KVIP_KIND_SERVICE, "prod", "s2");
 	eh_step(h);
 	ck_assert_uint_eq(h->n, 3); /* one moved up */
