@@ -230,6 +230,13 @@ static void init_host(struct kvf_event_loop *loop)
 	});
 }
 
+/* Offline: zlog has made a directory for crash logs, which only a daemon's end would remove. */
+static int leave(int status)
+{
+	zlog_fini();
+	return status;
+}
+
 int main(int argc, char **argv)
 {
 	struct kvf_event_loop *loop;
@@ -243,11 +250,11 @@ int main(int argc, char **argv)
 	init_host(loop);
 	kvf_cmd_init();
 	if (options.n_commands)
-		return kubewatch_command(options.commands, options.n_commands);
+		return leave(kubewatch_command(options.commands, options.n_commands));
 	if (options.check_config)
-		return kubewatch_check_config(options.check_config);
+		return leave(kubewatch_check_config(options.check_config));
 	if (options.dry_run.wanted)
-		return kubewatch_dry_run(&options.dry_run, kubewatch_di.config_file);
+		return leave(kubewatch_dry_run(&options.dry_run, kubewatch_di.config_file));
 	hook_register(frr_config_post, start);
 	frr_config_fork();
 	frr_run(loop);

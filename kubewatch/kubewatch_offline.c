@@ -18,6 +18,8 @@
 
 #include "buffer.h"
 #include "command.h"
+#include "command_match.h"
+#include "linklist.h"
 #include "northbound_cli.h"
 #include "vty.h"
 
@@ -32,10 +34,35 @@ static void say(const char *file, unsigned int line, const char *text, const cha
 	fprintf(stderr, "%s:%u: %.*s: %s\n", file, line, (int)strcspn(text, "\r\n"), text, said);
 }
 
+/*
+ * `log` lines are parsed and no more: `log file`, run as root, would leave a file that the daemon
+ * cannot open, and `log stdout` would write into a dry run's JSON.
+ */
+static bool is_log_line(const char *line)
+{
+	line += strspn(line, " \t");
+	return strncmp(line, "log ", 4) == 0 || strncmp(line, "no log ", 7) == 0;
+}
+
+static int parse_only(const char *line)
+{
+	const struct cmd_node *node = vector_slot(cmdvec, CONFIG_NODE);
+	vector words = cmd_make_strvec(line);
+	const struct cmd_element *found;
+	struct list *argv = NULL;
+	bool ok = command_match(node->cmdgraph, words, &argv, &found) == MATCHER_OK;
+
+	if (argv)
+		list_delete(&argv);
+	cmd_free_strvec(words);
+	return ok ? CMD_SUCCESS : CMD_ERR_NO_MATCH;
+}
+
 /* One line through the parser. Return: true if it was taken. */
 static bool read_line(struct vty *vty, const char *file, unsigned int n)
 {
-	int rc = command_config_read_one_line(vty, NULL, n, 1);
+	int rc = is_log_line(vty->buf) ? parse_only(vty->buf)
+				       : command_config_read_one_line(vty, NULL, n, 1);
 	char *said = buffer_getstr(vty->obuf);
 	bool ok = rc == CMD_SUCCESS || rc == CMD_ERR_NOTHING_TODO;
 
@@ -70,6 +97,10 @@ static int read_config(const char *file)
 	vty->candidate_config = vty_shared_candidate_config;
 	while (fgets(vty->buf, VTY_BUFSIZ, f))
 		refused += !read_line(vty, file, ++n);
+	if (ferror(f)) {
+		fprintf(stderr, "%s: %s\n", file, safe_strerror(errno));
+		refused = -1;
+	}
 	nb_cli_pending_commit_check(vty);
 	vty->wfd = -1;
 	vty_close(vty);

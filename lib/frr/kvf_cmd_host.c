@@ -6,10 +6,10 @@
  * Thread: T0. A configuration line changes the draft only; kvf_host publishes it when it has
  * settled.
  */
+#include "frr/kvf_check.h"
 #include "frr/kvf_cmd.h"
 #include "frr/kvf_host.h"
 
-#include "base/kvip_jsonw.h"
 #include "vip/kvip_show.h"
 
 #include "log.h"
@@ -29,45 +29,6 @@ static int conf_line(int argc, const char *const *argv, bool negate, struct kvip
 static int conf_render(struct kvip_buf *out)
 {
 	return kvip_conf_render(kvf_host_conf(), out);
-}
-
-struct findings {
-	struct kvip_jsonw *json;
-	struct kvip_buf *out;
-	size_t n;
-};
-
-static void add_finding(void *ctx, const char *text)
-{
-	struct findings *f = ctx;
-
-	f->n++;
-	if (f->json)
-		kvip_jsonw_string(f->json, NULL, text);
-	else
-		kvip_buf_printf(f->out, "! %s\n", text);
-}
-
-/* The configuration alone, for now: the host and FRR's own configuration are not looked at yet. */
-static int show_check(bool json, struct kvip_buf *out)
-{
-	struct findings f = { .out = out };
-	struct kvip_jsonw w;
-
-	if (json) {
-		f.json = &w;
-		kvip_jsonw_init(&w, out);
-		kvip_jsonw_object(&w, NULL);
-		kvip_jsonw_array(&w, "findings");
-		kvip_conf_check(kvf_host_conf(), add_finding, &f);
-		kvip_jsonw_end(&w);
-		kvip_jsonw_end(&w);
-		return kvip_jsonw_finish(&w);
-	}
-	kvip_conf_check(kvf_host_conf(), add_finding, &f);
-	if (!f.n)
-		kvip_buf_puts(out, "Nothing found in the configuration of kubevip.\n");
-	return out->err;
 }
 
 static int show_vip(const struct kvip_show_ctx *s, const char *arg, bool json, struct kvip_buf *out,
@@ -113,7 +74,7 @@ static int show(enum kvf_show what, const char *arg, bool json, struct kvip_buf 
 	case KVF_SHOW_CLUSTER:
 		return kvip_show_clusters(&s, arg, json, out);
 	case KVF_SHOW_CHECK:
-		return show_check(json, out);
+		return kvf_check_show(json, out);
 	}
 	return -EINVAL;
 }

@@ -30,7 +30,7 @@
 
 #define SETTLE_MS         1000
 #define LOAD_LIMIT_MS     30000
-#define FLUSH_LIMIT_MS    10000
+#define FLUSH_LIMIT_MS    5000
 #define FACTS_MS          50
 #define FIRST_FACTS_MS    2000
 #define TICK_MS           1000
@@ -60,6 +60,7 @@ static struct {
 	struct kvip_engine *engine;
 	struct kvip_recon *recon;
 	struct kvip_state *state;
+	bool state_read; /* this process injects, or has done so */
 	char state_note[400];
 	char standby[160];
 	struct seen seen[RESTORED_MAX_SEEN]; /* from the state file */
@@ -349,6 +350,19 @@ void kvf_host_conf_load(bool begins)
 
 /* ---- once a second ---- */
 
+/*
+ * The record is read by the one that injects, when it begins to: before, it is another's to write,
+ * and what that one sent in the meantime is ours from then on.
+ */
+static void begin_to_inject(void)
+{
+	open_state();
+	if (!host.published)
+		return;
+	restore();
+	kvf_worker_wake();
+}
+
 /* Rules R1: who does not inject needs no lock, and sends and sweeps nothing. */
 static void take_turn(void)
 {
@@ -363,6 +377,9 @@ static void take_turn(void)
 	if (active && host.standby[0])
 		zlog_info("kubevip: this process injects now");
 	snprintf(host.standby, sizeof(host.standby), "%s", holder);
+	if (active && !host.state_read)
+		begin_to_inject();
+	host.state_read |= active;
 	kvip_recon_set_active(host.recon, active, kvf_host_now());
 }
 
@@ -500,7 +517,7 @@ void kvf_host_start(void)
 		zlog_err("kubevip: cannot start: %s", strerror(errno));
 		exit(1);
 	}
-	open_state();
+	take_turn();
 	kvf_event_add_read(host.opt.loop, on_wake, NULL, host.wake_fd, &host.t_wake);
 	kvf_zebra_start(host.recon);
 	tick(NULL);

@@ -43,9 +43,9 @@ struct kvip_restored {
 	kvip_wall confirmed_s;   /* when that cluster's data was last known to be live */
 	bool in_zebra;           /* the age limit does not apply (rules R4) */
 };
-/** kvip_engine_restore - once, before the first step; copies. Entries that today's configuration
- *  allows are decided as they were until their cluster has synchronised; the others wait,
- *  untouched. */
+/** kvip_engine_restore - before the first step, or when this process takes over from another (T0,
+ *  locked: then wake T1); copies. Entries that today's configuration allows are decided as they were
+ *  until their cluster has synchronised; the others wait, untouched. What was decided here stays. */
 int kvip_engine_restore(struct kvip_engine *e, const struct kvip_restored *v,
 			size_t n) KVIP_USE_RESULT;
 

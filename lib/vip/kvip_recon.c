@@ -212,11 +212,13 @@ int kvip_recon_adopt(struct kvip_recon *r, const struct kvip_route *route)
 
 	if (!e)
 		return -ENOMEM;
-	if (e->owned) /* two identities: a change of distance was under way */
-		return add_old(e, &route->id);
+	if (e->owned || (e->has_want && kvip_route_id_cmp(&e->want.id, &route->id)))
+		return add_old(e, &route->id); /* a change of distance was under way */
 	e->owned = true;
 	e->id = route->id;
 	e->tag = e->tag_before = route->tag;
+	if (e->has_want)
+		return 0;
 	e->want = *route;
 	kvip_nhset_ref(route->nhs);
 	return 0;

@@ -39,7 +39,7 @@ void kvip_recon_free(struct kvip_recon *r);
 /** kvip_recon_set_state - where to record from now on; before the first step. */
 void kvip_recon_set_state(struct kvip_recon *r, struct kvip_state *state);
 /** kvip_recon_adopt - a route that the state file says is ours: kept until a decision about it
- * comes. */
+ *  comes, if there is none already (takeover). */
 int kvip_recon_adopt(struct kvip_recon *r, const struct kvip_route *route) KVIP_USE_RESULT;
 /** kvip_recon_decide - a decision from the mailbox; takes its reference. Return: 0, -ENOMEM (not
  * taken). */

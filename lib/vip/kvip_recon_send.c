@@ -61,6 +61,11 @@ static void record(struct kvip_recon *r, unsigned int n)
 
 	if (!r->deps.state)
 		return;
+	/* what could not be written waits there: more would only pile up behind it */
+	if (r->state_failing && kvip_state_commit(r->deps.state, &err)) {
+		state_failed(r, err.text);
+		return;
+	}
 	TAILQ_FOREACH(e, &r->dirty, in_dirty) {
 		if (i++ == n)
 			break;
@@ -74,8 +79,10 @@ static void record(struct kvip_recon *r, unsigned int n)
 		state_failed(r, err.text);
 		return;
 	}
-	if (r->state_failing)
+	if (r->state_failing) {
 		kvip_log(r->deps.log, KVIP_LOG_INFO, "the state file can be written again");
+		recon_resync(r); /* what waited for that is on no list */
+	}
 	r->state_failing = false;
 	i = 0;
 	TAILQ_FOREACH(e, &r->dirty, in_dirty) {

@@ -60,6 +60,7 @@ int kvip_table_restore(struct kvip_table *t, const struct kvip_route *r, const c
 	copy.restored = true;
 	kvip_vip_set_in_force(t, v, &copy, NULL, false);
 	kvip_vip_dirty(t, v);
+	t->batch_open = true;
 	return 0;
 }
 

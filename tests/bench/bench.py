@@ -99,7 +99,9 @@ class Bench:
         for run in range(self._runs):
             turns = [(self._daemon_turn, daemon), (self._bare_turn, bare)]
             for turn, into in turns if run % 2 == 0 else turns[::-1]:
-                for place, times in zip(places, turn()):
+                with world.kernel_observed():
+                    both = turn()
+                for place, times in zip(places, both):
                     into[place].append(times)
         for place in places:
             for percent, target in ((50, 1.15), (99, 1.5)):
@@ -220,21 +222,25 @@ class Bench:
         world.first_sync(RESTART_SIZE)
         world.wait_settled(RESTART_SIZE)
         for name, sig in (("restart", signal.SIGTERM), ("kill-9", signal.SIGKILL)):
-            world.peer.mark()
-            world.kernel.mark()
-            world.stop(sig)
-            began = world.start()
-            settled = world.wait_settled(RESTART_SIZE)
-            time.sleep(1)  # bgpd holds updates back for 50 ms; a late withdrawal counts too
-            _, updates, withdrawals = world.peer.counts()
-            _, _, deletions = world.kernel.counts()
-            listed = world.api.lists()[-1][0]
-            figure(f"{name}-withdrawals-at-peer", "routes", withdrawals, target=0)
-            figure(f"{name}-deletions-in-kernel", "routes", deletions, target=0)
-            figure(f"{name}-updates-at-peer", "routes", updates)
-            figure(f"{name}-lists-to-confirmed", "s", (settled - listed) / 1e9, target=1)
-            figure(f"{name}-exec-to-confirmed", "s", (settled - began) / 1e9)
+            with world.kernel_observed():
+                self._restart(name, sig)
             self._note_longest(f"restart-{RESTART_SIZE}")
+
+    def _restart(self, name: str, sig: int) -> None:
+        world = self._world
+        world.peer.mark()
+        world.stop(sig)
+        began = world.start()
+        settled = world.wait_settled(RESTART_SIZE)
+        time.sleep(1)  # bgpd holds updates back for 50 ms; a late withdrawal counts too
+        _, updates, withdrawals = world.peer.counts()
+        _, _, deletions = world.kernel.counts()
+        listed = world.api.lists()[-1][0]
+        figure(f"{name}-withdrawals-at-peer", "routes", withdrawals, target=0)
+        figure(f"{name}-deletions-in-kernel", "routes", deletions, target=0)
+        figure(f"{name}-updates-at-peer", "routes", updates)
+        figure(f"{name}-lists-to-confirmed", "s", (settled - listed) / 1e9, target=1)
+        figure(f"{name}-exec-to-confirmed", "s", (settled - began) / 1e9)
 
     def main_loop(self) -> None:
         """(d): what the daemon's own meter said at the end of what was measured."""

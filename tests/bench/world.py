@@ -9,9 +9,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Callable, Iterable
+from typing import Callable, Iterable, Iterator
 
 from tests.fakeapi import Pki
 from tests.lab import KubewatchSetup, Lab, Namespace, poll
@@ -188,17 +189,25 @@ class World:
         lab.r1.install_kubewatch(KubewatchSetup(self._kubewatch, config))
         lab.r1.config(R1_WITHOUT_IPV6)
         lab.r2.kill("bgpd")
-        self.kernel = Observer(lab.r1_space, "routewatch")
         words = lan(11)[4], lan(10)[4], str(AS), PASSWORD
         self.peer = Observer(lab.r2_space, "bgppeer", *words)
         self.bare = Bare(lab.r1_space, self._bare_binary, self.hops, directory)
 
     def __exit__(self, *_: object) -> None:
-        for part in (self.bare, self.peer, self.kernel):
+        for part in (self.bare, self.peer):
             part.close()
         self.api.close()
         self.lab.close()
         self.directory.cleanup()
+
+    @contextmanager
+    def kernel_observed(self) -> Iterator[None]:
+        """`kernel` is there within the block; elsewhere it would only cost time."""
+        self.kernel = Observer(self.lab.r1_space, "routewatch")
+        try:
+            yield
+        finally:
+            self.kernel.close()
 
     # ---- the daemon ------------------------------------------------------------------------
 
@@ -259,7 +268,7 @@ class World:
 
     def report(self) -> str:
         """What there is to see when something went wrong."""
-        parts = [f"peer, kernel: {self.peer.counts()} {self.kernel.counts()}"]
+        parts = []
         for command in ("show kubevip", "show kubevip cluster"):
             try:
                 parts.append(self.lab.r1.vty("kubewatch", command))

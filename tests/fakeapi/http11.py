@@ -14,8 +14,15 @@ from .faults import Acting
 END_OF_CHUNKS = b"0\r\n\r\n"
 
 
+TLS_HANDSHAKE = b"\x16"
+
+
 class Gone(ConnectionError):
     """The connection is over, by the client's will or by a fault."""
+
+
+class NotHttp(Exception):
+    """The client begins a TLS handshake with a plain server."""
 
 
 @dataclass
@@ -35,7 +42,10 @@ class Request:
 async def read_request(reader: asyncio.StreamReader, connection: int) -> Request | None:
     """The next request of a connection, or None at its end."""
     try:
-        head = await reader.readuntil(b"\r\n\r\n")
+        begin = await reader.readexactly(1)
+        if begin == TLS_HANDSHAKE:
+            raise NotHttp
+        head = begin + await reader.readuntil(b"\r\n\r\n")
     except asyncio.IncompleteReadError:
         return None
     first, *lines = head.decode("latin-1").rstrip().split("\r\n")

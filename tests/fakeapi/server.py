@@ -15,7 +15,7 @@ from typing import Awaitable, Callable
 
 from . import store as st
 from .faults import Acting, Plan, pretty
-from .http11 import Answer, Request, read_request
+from .http11 import Answer, NotHttp, Request, read_request
 from .store import KINDS, Kind, Store, status
 from .watch import Watch
 
@@ -94,6 +94,8 @@ class Server:
             while request := await read_request(reader, number):
                 self.requests.append(request)
                 await self._answer(reader, writer, request)
+        except NotHttp:
+            writer.write(b"HTTP/1.0 400 Bad Request\r\n\r\nThis port does not speak TLS.\n")
         except (ConnectionError, ssl.SSLError, asyncio.CancelledError):
             pass
         finally:

@@ -7,6 +7,7 @@ kubewatch run on one router.
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import time
@@ -422,9 +423,7 @@ def test_disk_full(full_disk: Scene) -> None:
     more = tuple(prefix_of(number) for number in range(1, 81))
     scene.add(*more, wait=False)
     poll(lambda: "state-file" in scene.trouble(), 10, "said on the first page")
-    missing = [prefix for prefix in more if not scene.route(prefix)]
-    assert missing, "the file system was not full after all"
-    assert all(scene.vip(prefix)["state"] == "waiting" for prefix in missing)
+    poll(lambda: unsent_states(scene, more) == {"waiting"}, 10, "they wait, and are not sent")
     scene.remove(OTHER)
     scene.wait_gone(OTHER)
     scene.wait_up(VIP)
@@ -434,6 +433,12 @@ def test_disk_full(full_disk: Scene) -> None:
     with scene.unharmed(VIP, *more[:5]):
         scene.restart()
     assert scene.route(OTHER) is None
+
+
+def unsent_states(scene: Scene, prefixes: tuple[str, ...]) -> set[str]:
+    """The states of those VIPs that are not in r1's kernel."""
+    routes, shown = scene.r1.kernel_routes(4), scene.show("vip")["vips"]
+    return {shown.get(prefix, {}).get("state") for prefix in prefixes if prefix not in routes}
 
 
 # ---- two of them --------------------------------------------------------------------------------
@@ -502,8 +507,9 @@ def test_second_takes_over(watched: Scene, second: Second, sig: int) -> None:
 
 def test_record_is_whole_after_a_takeover(watched: Scene, second: Second) -> None:
     """Two processes have written it: what the next one reads must be true."""
-    late = tuple(prefix_of(number) for number in range(1, 31))
-    watched.add(*late)
+    late = tuple(prefix_of(number) for number in range(1, 21))
+    late6 = tuple(prefix_of(number, 6) for number in range(1, 11))
+    watched.add(*late6, *late)
     watched.remove(*late[:10])
     watched.wait_gone(*late[:10])
     watched.kill()
@@ -512,13 +518,28 @@ def test_record_is_whole_after_a_takeover(watched: Scene, second: Second) -> Non
     second.close()
     watched.api.refuse()
     watched.api.close_connections()
-    with watched.unharmed(VIP, OTHER, *late[10:], until=watched.send_operators_witness):
+    kept = (VIP, OTHER, *late[10:], *late6)
+    with watched.unharmed(*kept, until=watched.send_operators_witness):
         watched.start(synchronised=False)
         watched.wait_state("installed")
-        poll(lambda: watched.show()["vips"]["restored"] == 22, 10, "all of them and no other")
+        restored = watched.show("vip")["vips"]
+        poll(lambda: set(watched.show("vip")["vips"]) == set(kept), 10, "all, and no other")
+    assert all(restored[prefix]["restored"] for prefix in kept)
     assert "state-file" not in watched.trouble()
     watched.api.accept()
     watched.wait_synchronised()
+
+
+def test_vip_deleted_in_the_moment_of_takeover(watched: Scene, second: Second) -> None:
+    """The first one dies before it can withdraw; the second one knows from the record."""
+    watched.add(OTHER)
+    watched.wait_synchronised()
+    pid = watched.r1.kill("kubewatch", signal.SIGSTOP)
+    watched.remove(OTHER)
+    poll(lambda: not watched.vip(OTHER).get("routed"), 10, "the second one has seen it go")
+    with watched.unharmed(VIP):
+        os.kill(pid, signal.SIGKILL)
+        watched.wait_gone(OTHER)
 
 
 def test_lock_is_not_left_behind(watched: Scene) -> None:

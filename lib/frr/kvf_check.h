@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* `show kubevip check`: what in the configuration and on this host keeps VIPs from working. T0. */
+#pragma once
+
+#include "base/kvip_buf.h"
+
+#include <stdbool.h>
+
+/** kvf_check_show - every finding, as text or as JSON {"findings":[{"kind","text"}]}. 0, -ENOMEM. */
+int kvf_check_show(bool json, struct kvip_buf *out);
