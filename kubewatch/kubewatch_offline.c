@@ -78,6 +78,28 @@ static bool read_line(struct vty *vty, const char *file, unsigned int n)
 	return ok;
 }
 
+/* The rest of a line that is longer than FRR reads: it is no line of its own, which counts. */
+static bool skip_rest(const char *line, FILE *f)
+{
+	int c;
+
+	if (strchr(line, '\n') || (c = fgetc(f)) == EOF)
+		return false;
+	while (c != '\n' && c != EOF)
+		c = fgetc(f);
+	return true;
+}
+
+/* Return: true if the line was taken. */
+static bool check_line(struct vty *vty, const char *file, unsigned int n, FILE *f)
+{
+	if (!skip_rest(vty->buf, f))
+		return read_line(vty, file, n);
+	fprintf(stderr, "%s:%u: the line is longer than FRR reads (%d bytes)\n", file, n,
+		VTY_BUFSIZ - 1);
+	return false;
+}
+
 /* Return: lines that were refused, -1 when the file cannot be read. */
 static int read_config(const char *file)
 {
@@ -96,7 +118,7 @@ static int read_config(const char *file)
 	vty->config = true;
 	vty->candidate_config = vty_shared_candidate_config;
 	while (fgets(vty->buf, VTY_BUFSIZ, f))
-		refused += !read_line(vty, file, ++n);
+		refused += !check_line(vty, file, ++n, f);
 	if (ferror(f)) {
 		fprintf(stderr, "%s: %s\n", file, safe_strerror(errno));
 		refused = -1;
@@ -150,6 +172,10 @@ static int read_all(const char *path, struct kvip_buf *out)
 	if (rc)
 		fprintf(stderr, "%s: larger than %zu bytes\n", path ? path : "standard input",
 			out->max_bytes);
+	if (!rc && ferror(f)) {
+		fprintf(stderr, "%s: %s\n", path ? path : "standard input", safe_strerror(errno));
+		rc = -1;
+	}
 	if (path)
 		fclose(f);
 	return rc;

@@ -10,6 +10,7 @@
 #include "base/kvip_jsonw.h"
 #include "frr/kvf_check.h"
 #include "frr/kvf_host.h"
+#include "frr/kvf_record.h"
 #include "frr/kvf_zebra.h"
 
 #include "libfrr.h"
@@ -155,8 +156,8 @@ static void check_all(struct report *r)
 	check_bgpd_deaf(r);
 	check_settings(r);
 	check_width(r);
-	if (kvf_host_state_note())
-		finding(r, "state-file", kvf_host_state_note());
+	if (kvf_record_note())
+		finding(r, "state-file", kvf_record_note());
 }
 
 int kvf_check_show(bool json, struct kvip_buf *out)

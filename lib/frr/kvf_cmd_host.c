@@ -9,6 +9,7 @@
 #include "frr/kvf_check.h"
 #include "frr/kvf_cmd.h"
 #include "frr/kvf_host.h"
+#include "frr/kvf_record.h"
 
 #include "vip/kvip_show.h"
 
@@ -59,7 +60,7 @@ static int show(enum kvf_show what, const char *arg, bool json, struct kvip_buf 
 		.now = kvf_host_now(),
 		.wall = time(NULL),
 		.standby = kvf_host_standby(),
-		.state_note = kvf_host_state_note(),
+		.state_note = kvf_record_note(),
 	};
 
 	switch (what) {

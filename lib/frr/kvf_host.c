@@ -15,9 +15,9 @@
 #include "base/kvip_limits.h"
 #include "frr/kvf_facts.h"
 #include "frr/kvf_lock.h"
+#include "frr/kvf_record.h"
 #include "frr/kvf_worker.h"
 #include "frr/kvf_zebra.h"
-#include "vip/kvip_state.h"
 
 #include "log.h"
 
@@ -34,15 +34,8 @@
 #define FACTS_MS          50
 #define FIRST_FACTS_MS    2000
 #define TICK_MS           1000
-#define SEEN_EACH_S       60
 #define DECISIONS_A_SLICE 256
 #define SENDS_A_SLICE     128
-#define RESTORED_MAX_SEEN 64
-
-struct seen {
-	char cluster[64], identity[64];
-	kvip_wall confirmed_s;
-};
 
 static struct {
 	struct kvf_host_options opt;
@@ -59,12 +52,8 @@ static struct {
 	struct kvip_http *http;
 	struct kvip_engine *engine;
 	struct kvip_recon *recon;
-	struct kvip_state *state;
 	bool state_read; /* this process injects, or has done so */
-	char state_note[400];
 	char standby[160];
-	struct seen seen[RESTORED_MAX_SEEN]; /* from the state file */
-	size_t n_seen;
 	int wake_fd;
 	struct kvf_event *t_settle, *t_facts, *t_wake, *t_work, *t_tick;
 } host = { .wake_fd = -1 };
@@ -167,91 +156,6 @@ static void on_wake(struct kvf_event *t)
 	schedule_work(NULL);
 }
 
-/* ---- what is restored ---- */
-
-static void read_cluster(void *ctx, const char *name, const char *identity, kvip_wall confirmed_s)
-{
-	struct seen *s = NULL;
-
-	(void)ctx;
-	for (size_t i = 0; i < host.n_seen && !s; i++)
-		if (strcmp(host.seen[i].cluster, name) == 0)
-			s = &host.seen[i];
-	if (!s && host.n_seen < RESTORED_MAX_SEEN)
-		s = &host.seen[host.n_seen++];
-	if (!s)
-		return;
-	snprintf(s->cluster, sizeof(s->cluster), "%s", name);
-	snprintf(s->identity, sizeof(s->identity), "%s", identity);
-	s->confirmed_s = confirmed_s;
-}
-
-static void read_route(void *ctx, const struct kvip_route *r)
-{
-	(void)ctx;
-	if (kvip_recon_adopt(host.recon, r))
-		zlog_err("kubevip: out of memory: a route of ours from before is forgotten");
-}
-
-static void open_state(void)
-{
-	const struct kvip_state_reader reader = { read_route, read_cluster, NULL };
-	struct kvip_err refused, err;
-
-	if (kvip_state_open(host.opt.state_path, host.nhsets, &reader, &host.state, &refused,
-			    &err)) {
-		snprintf(host.state_note, sizeof(host.state_note), "no state file: %.320s",
-			 err.text);
-		zlog_err("kubevip: %s: nothing is restored after a restart", host.state_note);
-	} else if (refused.text[0]) {
-		snprintf(host.state_note, sizeof(host.state_note), "%.390s", refused.text);
-		zlog_warn("kubevip: %s", host.state_note);
-	}
-	kvip_recon_set_state(host.recon, host.state);
-}
-
-struct restoring {
-	struct kvip_restored *v;
-	size_t n, size;
-};
-
-static bool add_restored(void *ctx, const struct kvip_route_view *view)
-{
-	struct restoring *r = ctx;
-	struct kvip_restored *v;
-
-	if (!view->adopted || !view->adopted->nhs || r->n == r->size)
-		return true;
-	v = &r->v[r->n++];
-	*v = (struct kvip_restored){
-		.route = *view->adopted,
-		.identity = "",
-		.in_zebra = view->installed != NULL,
-	};
-	for (size_t i = 0; i < host.n_seen; i++) {
-		if (strcmp(host.seen[i].cluster, view->cluster))
-			continue;
-		v->identity = host.seen[i].identity;
-		v->confirmed_s = host.seen[i].confirmed_s;
-	}
-	return true;
-}
-
-static void restore(void)
-{
-	struct kvip_recon_summary sum;
-	struct restoring r = { 0 };
-
-	kvip_recon_get_summary(host.recon, &sum);
-	r.size = sum.routes;
-	r.v = kvip_calloc(r.size, sizeof(*r.v));
-	if (r.v)
-		kvip_recon_each(host.recon, add_restored, &r);
-	if (!r.v || kvip_engine_restore(host.engine, r.v, r.n))
-		zlog_err("kubevip: out of memory: routes from before are kept, not restored");
-	kvip_free(r.v);
-}
-
 /* ---- configuration and facts ---- */
 
 static struct kvip_facts *gather_facts(void)
@@ -299,8 +203,10 @@ static void facts_settled(struct kvf_event *t)
 {
 	(void)t;
 	if (host.published) {
+		enter(NULL);
 		if (!host.t_settle) /* else they go with the configuration */
 			publish(NULL);
+		leave(NULL, "addresses");
 		return;
 	}
 	if (!ready_for_first()) {
@@ -308,8 +214,10 @@ static void facts_settled(struct kvf_event *t)
 		return;
 	}
 	host.published = true;
-	restore();
+	enter(NULL);
+	kvf_record_restore(host.recon, host.engine);
 	publish_draft();
+	leave(NULL, "first configuration");
 	kvf_worker_start(host.engine, host.http);
 }
 
@@ -331,7 +239,9 @@ static void settled(struct kvf_event *t)
 		return;
 	}
 	host.load_since = 0;
+	enter(NULL);
 	publish_draft();
+	leave(NULL, "configuration");
 }
 
 void kvf_host_conf_changed(void)
@@ -356,10 +266,10 @@ void kvf_host_conf_load(bool begins)
  */
 static void begin_to_inject(void)
 {
-	open_state();
+	kvf_record_open(host.opt.state_path, host.recon, host.nhsets);
 	if (!host.published)
 		return;
-	restore();
+	kvf_record_restore(host.recon, host.engine);
 	kvf_worker_wake();
 }
 
@@ -381,38 +291,6 @@ static void take_turn(void)
 		begin_to_inject();
 	host.state_read |= active;
 	kvip_recon_set_active(host.recon, active, kvf_host_now());
-}
-
-static void note_seen(const char *cluster)
-{
-	char identity[64];
-	kvip_wall confirmed_s;
-	struct seen *s;
-
-	if (!kvip_engine_cluster_seen(host.engine, cluster, identity, sizeof(identity),
-				      &confirmed_s))
-		return;
-	for (size_t i = 0; i < host.n_seen; i++) {
-		s = &host.seen[i];
-		if (strcmp(s->cluster, cluster) == 0 && strcmp(s->identity, identity) == 0 &&
-		    confirmed_s - s->confirmed_s < SEEN_EACH_S)
-			return;
-	}
-	read_cluster(NULL, cluster, identity, confirmed_s);
-	if (kvip_state_seen(host.state, cluster, identity, confirmed_s))
-		zlog_err("kubevip: out of memory for the state file");
-}
-
-static void keep_state(void)
-{
-	struct kvip_err err;
-
-	if (!host.state || !kvf_lock_held())
-		return;
-	for (size_t i = 0; i < host.draft->n_clusters; i++)
-		note_seen(host.draft->clusters[i]->name);
-	if (kvip_state_commit(host.state, &err))
-		return; /* the reconciler meets the same failure with its next route, and says so */
 }
 
 static void leave_with(int status)
@@ -451,7 +329,7 @@ static void tick(struct kvf_event *t)
 	if (host.opt.flush_and_exit)
 		flush_and_exit();
 	else if (host.published)
-		keep_state();
+		kvf_record_keep(host.engine, host.draft);
 	leave(NULL, "tick");
 	schedule_work(NULL);
 	kvf_event_add_timer_ms(host.opt.loop, tick, NULL, TICK_MS, &host.t_tick);
@@ -541,7 +419,7 @@ void kvf_host_stop(void)
 	kvip_http_free(host.http);
 	kvip_mailbox_free(host.mailbox);
 	kvip_recon_free(host.recon);
-	kvip_state_close(host.state);
+	kvf_record_close();
 	kvip_conf_unref(host.draft);
 	kvip_nhsets_free(host.nhsets);
 	close(host.wake_fd);
@@ -576,11 +454,6 @@ const struct kvip_meter *kvf_host_meter(void)
 const char *kvf_host_standby(void)
 {
 	return host.standby[0] ? host.standby : NULL;
-}
-
-const char *kvf_host_state_note(void)
-{
-	return host.state_note[0] ? host.state_note : NULL;
 }
 
 void kvf_host_flush(bool on)

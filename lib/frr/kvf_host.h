@@ -44,8 +44,6 @@ struct kvip_log *kvf_host_log(void);
 const struct kvip_meter *kvf_host_meter(void);
 /** kvf_host_standby - who injects instead of us, or NULL. */
 const char *kvf_host_standby(void);
-/** kvf_host_state_note - what is wrong with the state file, or NULL. */
-const char *kvf_host_state_note(void);
 void kvf_host_flush(bool on);
 size_t kvf_host_clear_orphans(void);
 /** kvf_host_wake - an order was given to the engine. */

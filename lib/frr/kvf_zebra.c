@@ -165,7 +165,8 @@ static void enter(void)
 
 static void leave(const char *what)
 {
-	zebra.host.work(zebra.host.ctx);
+	if (kvip_recon_has_work(zebra.recon))
+		zebra.host.work(zebra.host.ctx);
 	zebra.host.leave(zebra.host.ctx, what);
 }
 

@@ -264,21 +264,43 @@ static int decide_route(struct kvip_recon *r, struct recon_entry *e, struct kvip
 	return 0;
 }
 
+/* A restored route that its cluster has confirmed, say: nothing in zebra or on disk would change. */
+static bool is_decided_so(const struct recon_entry *e, const struct kvip_route *want)
+{
+	return e->has_want && e->owned && e->current && e->sent &&
+	       kvip_route_equal(&e->want, want) && kvip_route_id_cmp(&e->id, &want->id) == 0 &&
+	       strcmp(e->want.cluster, want->cluster) == 0;
+}
+
+static int decide_announce(struct kvip_recon *r, struct kvip_decision *d, kvip_msec now)
+{
+	struct recon_entry *e = get(r, d->vrf_id, &d->prefix);
+
+	if (!e)
+		return -ENOMEM;
+	recon_renew(r, e);
+	if (is_decided_so(e, &d->route)) {
+		e->want.restored = d->route.restored;
+		recon_replace(&d->route.nhs, NULL);
+		return 0;
+	}
+	if (decide_route(r, e, &d->route, now))
+		return -ENOMEM;
+	recon_dirty(r, e);
+	return 0;
+}
+
 int kvip_recon_decide(struct kvip_recon *r, struct kvip_decision *d, kvip_msec now)
 {
 	struct recon_entry *e;
 
-	if (d->withdraw) {
-		e = recon_find(r, d->vrf_id, &d->prefix);
-		if (!e)
-			return 0;
-		forget_want(r, e);
-		e->withdraw = true;
-	} else {
-		e = get(r, d->vrf_id, &d->prefix);
-		if (!e || decide_route(r, e, &d->route, now))
-			return -ENOMEM;
-	}
+	if (!d->withdraw)
+		return decide_announce(r, d, now);
+	e = recon_find(r, d->vrf_id, &d->prefix);
+	if (!e)
+		return 0;
+	forget_want(r, e);
+	e->withdraw = true;
 	recon_dirty(r, e);
 	return 0;
 }
@@ -394,6 +416,9 @@ void kvip_recon_feed_del(struct kvip_recon *r, uint32_t vrf_id, const struct kvi
 	struct recon_entry *e = recon_find(r, vrf_id, p);
 	bool was_installed;
 
+	if (!e ||
+	    e->owned) /* not our own doing: it may be staticd's end, which sweeps every table */
+		r->tables_swept = true;
 	if (!e)
 		return;
 	recon_renew(r, e);
@@ -429,19 +454,30 @@ static void release_held_back(struct kvip_recon *r)
 	}
 }
 
+/* The feed speaks of the main table alone, so routes of others are sent again on suspicion. */
+static void resend_tables(struct kvip_recon *r)
+{
+	struct recon_entry *e;
+
+	r->tables_swept = false;
+	RB_FOREACH(e, recon_table, &r->table)
+		if (e->owned && e->id.table)
+			recon_dirty(r, e);
+}
+
 void kvip_recon_tick(struct kvip_recon *r, kvip_msec now)
 {
 	struct recon_entry *e;
 
 	recon_nh_tick(r, now);
-	TAILQ_FOREACH(e, &r->pending, in_pending) {
-		if (now - e->sent_ms < RECON_CONFIRM_MS)
-			break;
+	while ((e = TAILQ_FIRST(&r->pending)) && now - e->sent_ms >= RECON_CONFIRM_MS) {
+		recon_pending(r, e, false);
 		e->overdue = true;
-		recon_dirty(r, e); /* swept before it was confirmed: the feed is silent then */
 	}
 	if (r->some_held_back)
 		release_held_back(r);
+	if (r->tables_swept)
+		resend_tables(r);
 	if (r->state_failing)
 		recon_resync(r);
 }

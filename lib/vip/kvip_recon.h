@@ -45,6 +45,8 @@ int kvip_recon_adopt(struct kvip_recon *r, const struct kvip_route *route) KVIP_
  * taken). */
 int kvip_recon_decide(struct kvip_recon *r, struct kvip_decision *d, kvip_msec now) KVIP_USE_RESULT;
 
+/** kvip_recon_has_work - would a step do anything? */
+bool kvip_recon_has_work(const struct kvip_recon *r);
 /** kvip_recon_step - at most @max_ops sends. Return: true when there is more to do at once. */
 bool kvip_recon_step(struct kvip_recon *r, unsigned int max_ops, kvip_msec now);
 /** kvip_recon_tick - once a second or so: overdue confirmations, delayed re-sends. */

@@ -100,7 +100,8 @@ struct kvip_recon {
 	uint64_t announces, withdraws, swept, confirmations;
 	size_t entries; /* in table */
 	bool some_held_back;
-	uint32_t epoch; /* of the sink: a new one knows nothing of what was sent before */
+	bool tables_swept; /* routes of other tables than the main one may have been */
+	uint32_t epoch;    /* of the sink: a new one knows nothing of what was sent before */
 	/* walks over the whole table, in slices: where they stand; NULL: not under way */
 	struct recon_entry *resync_cursor;  /* look at everything again */
 	struct recon_entry *compact_cursor; /* the state file's rewrite */

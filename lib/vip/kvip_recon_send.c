@@ -211,6 +211,12 @@ static int carry_out(struct kvip_recon *r, struct recon_entry *e, kvip_msec now)
 	return rc;
 }
 
+bool kvip_recon_has_work(const struct kvip_recon *r)
+{
+	return !r->blocked && (!TAILQ_EMPTY(&r->dirty) || !TAILQ_EMPTY(&r->walks) ||
+			       r->resync_cursor || r->compacting);
+}
+
 bool kvip_recon_step(struct kvip_recon *r, unsigned int max_ops, kvip_msec now)
 {
 	struct recon_entry *e;
@@ -230,8 +236,7 @@ bool kvip_recon_step(struct kvip_recon *r, unsigned int max_ops, kvip_msec now)
 		TAILQ_REMOVE(&r->dirty, e, in_dirty);
 		recon_drop_if_idle(r, e);
 	}
-	return !TAILQ_EMPTY(&r->dirty) || !TAILQ_EMPTY(&r->walks) || r->resync_cursor ||
-	       r->compacting;
+	return kvip_recon_has_work(r);
 }
 
 static void compact_end(struct kvip_recon *r)

@@ -23,7 +23,7 @@ def figure(
     ratio: float | None = None,
     target: float | None = None,
 ) -> None:
-    """Print one line. The target is the ratio's if there is one, else the value's, and a ceiling."""
+    """Print one line. The target is a ceiling: for the ratio if there is one, else the value."""
     judged = value if ratio is None else ratio
     text = {
         "figure": name,

@@ -139,6 +139,10 @@ class Scene:
         page = self.show()
         return page["clusters"]["lab"]["state"] == "live" and page["backlog"] == 0
 
+    def wait_identity_recorded(self) -> None:
+        """Return when the state file says of which cluster it speaks, and as of when."""
+        poll(lambda: "\nC lab " in self.state_file.read_text(), 10, "the state file names lab")
+
     def vip(self, prefix: str = VIP, daemon: str = "kubewatch") -> dict:
         """What is shown of one VIP; {} when there is nothing."""
         return self.show(f"vip {prefix}", daemon)["vips"].get(prefix, {})

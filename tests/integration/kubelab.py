@@ -2,7 +2,7 @@
 
 A VIP is looked at from four sides, because each can be wrong alone: kubewatch's JSON, r1's kernel,
 r2's kernel (that is: through BGP), and the peer's log, which also knows what was there for a moment
-only. Two VIPs of nobody's test, the bystanders, are there all the time: see KubeLab.check_peace().
+only. A few VIPs of nobody's test, the bystanders, are there all the time: see KubeLab.check_peace().
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ kubevip cluster lab vip-range fd00:77::/64
 kubevip cluster lab withdraw-guard 100
 kubevip cluster lab advertise web service-selector mdhlabs-bgp=enable
 """
-HEAD = "hostname r1\nlog file /var/log/frr/kubewatch.log debugging\n"
+HEAD = "hostname r1\n"
 # Through every node, and through kube3 alone: tests take no node away but the first two.
 STEADY, STEADY6, PINNED = BYSTANDERS = "192.168.77.1", "fd00:77::1", "192.168.77.2"
 LISTS = (
@@ -181,15 +181,15 @@ class KubeLab:
         """Configuration typed through the vty."""
         self.command("configure terminal", *lines, "end")
 
-    def relist(self, cluster: str = "lab") -> None:
-        """`clear kubevip cluster`: the impatient operator's way to have the API looked at now."""
-        self.command(f"clear kubevip cluster {cluster}")
-
     def settle(self, *lines: str) -> None:
         """The same; returns when it is in force."""
         before = self.show()["configurationGeneration"]
         self.configure(*lines)
         poll(lambda: self.show()["configurationGeneration"] > before, 20, f"{lines} are in force")
+
+    def relist(self, cluster: str = "lab") -> None:
+        """`clear kubevip cluster`: the impatient operator's way to have the API looked at now."""
+        self.command(f"clear kubevip cluster {cluster}")
 
     def show(self, what: str = "") -> dict:
         """`show kubevip WHAT json`."""
@@ -238,9 +238,9 @@ class KubeLab:
         addresses = sorted(address for address, _ in hops)
         poll(lambda: self._installed(vip) == addresses, within, f"{prefix} is shown as installed")
         shown = self.vip(vip)
-        assert (shown["reason"], shown["routed"], shown["held"]) == ("selected", True, False)
-        assert sorted(shown["nextHops"]) == addresses
-        assert self._r1_hops(vip) == hops and self._at_peer(vip)
+        assert (shown["reason"], shown["routed"], shown["held"]) == ("selected", True, False), shown
+        assert sorted(shown["nextHops"]) == addresses, shown
+        assert self._r1_hops(vip) == hops and self._at_peer(vip), f"{prefix} has gone again"
 
     def hops_are(self, vip: str, *addresses: str, within: float = 20) -> None:
         """Wait until r1's kernel has the VIP through these addresses."""
@@ -259,20 +259,21 @@ class KubeLab:
         """Wait until nobody has the VIP; `reason` is what kubewatch says of it, None: nothing."""
         self.without_route(vip, within)
         poll(lambda: self._dismissed(vip, reason), within, f"{vip} is not routed: {reason}")
-        assert self.kinds(vip)[-1:] in ([], ["withdraw"])
+        kinds = self.kinds(vip)
+        assert kinds[-1:] in ([], ["withdraw"]), f"the peer was told of {vip}: {kinds}"
 
     def still_there(self, vip: str) -> None:
         """Both kernels have the VIP, through whatever nodes."""
-        assert self._r1_hops(vip) and self._at_peer(vip)
+        assert self._r1_hops(vip) and self._at_peer(vip), f"{vip} is no longer routed"
 
     def never_routed(self, vip: str) -> None:
         """Nobody has or had the VIP since the test began."""
         self._touch(vip)
-        assert self._r1_hops(vip) is None and not self._at_peer(vip)
-        assert self.kinds(vip) == []
+        assert self._r1_hops(vip) is None and not self._at_peer(vip), f"{vip} is routed"
+        assert self.kinds(vip) == [], f"{vip} was routed for a while"
 
     def refused(self, namespace: str, name: str, vip: str | None, reason: str) -> None:
-        """Wait until kubewatch says why it does not take this address (None: the Service has none)."""
+        """Wait until kubewatch says why it does not take this address; None: there is none."""
         poll(
             lambda: self.claim(namespace, name, vip)["reason"] == reason,
             20,
@@ -296,8 +297,8 @@ class KubeLab:
     def fence(self) -> None:
         """Wait until what was written to the API so far has gone all the way to the peer.
 
-        A VIP of its own, routed and gone again, is younger than whatever came before it: when it has
-        arrived, an announcement that should not be would have arrived as well.
+        A VIP of its own, routed and gone again, is younger than whatever came before it: when it
+        has arrived, an announcement that should not be would have arrived as well.
         """
         self.service("bystanders", "fence", "192.168.77.3")
         self.routed("192.168.77.3")
@@ -329,7 +330,8 @@ class KubeLab:
         if self.nodes_change:
             calm = {(host_prefix(vip), "announce") for vip in (STEADY, STEADY6)}
         told = {(u.prefix, u.kind) for u in self.lab.peerlog.updates(self.began)}
-        assert {t for t in told - calm if t[0] not in self._own} == set()
+        strange = {update for update in told - calm if update[0] not in self._own}
+        assert not strange, f"the peer was told of VIPs that this test does not touch: {strange}"
 
     # ---- inside ------------------------------------------------------------------------------
 
@@ -353,7 +355,7 @@ class KubeLab:
         route = self.r2.kernel_routes(family).get(host_prefix(vip))
         if route is None:
             return False
-        assert (route["proto"], route["nexthops"]) == ("bgp", [(lan(10)[family], "lan")])
+        assert (route["proto"], route["nexthops"]) == ("bgp", [(lan(10)[family], "lan")]), route
         return True
 
     def _installed(self, vip: str) -> list[str] | None:

@@ -1,10 +1,10 @@
 """An API server that answers wrongly, or not at all: no route of ours may move because of it.
 
-Every test begins with three VIPs that are in r1's kernel and at the peer, each by its own way: a Service
-with externalTrafficPolicy Cluster, one with Local, and a Gateway. Then something goes wrong with one kind,
-`show kubevip cluster` says what, the table stays; when the fault is over, a change of an object of that
-kind arrives in the kernel of the same process. Faults that need a minute or more are in
-test_api_faults_slow.py, what is wrong with events and objects in test_api_faults_events.py.
+Every test begins with three VIPs that are in r1's kernel and at the peer, each by its own way: a
+Service with externalTrafficPolicy Cluster, one with Local, and a Gateway. Then something goes wrong
+with one kind, `show kubevip cluster` says what, the table stays; when the fault is over, a change
+of an object of that kind arrives in the kernel of the same process. Faults that need a minute or
+more are in test_api_faults_slow.py, odd events and histories in test_api_faults_events.py.
 """
 
 from __future__ import annotations
@@ -55,9 +55,7 @@ def cluster_objects() -> list[dict]:
         objects.endpoint_slice("local", objects.endpoints_on("kube1", "kube2")),
         gateway(objects.SEED_LABEL),
         generated,
-        objects.endpoint_slice(
-            "cilium-gateway-gw", [objects.endpoint("192.192.192.192", None)]
-        ),
+        objects.endpoint_slice("cilium-gateway-gw", [objects.endpoint("192.192.192.192", None)]),
     ]
 
 
@@ -139,13 +137,16 @@ class Faulty(Scene):
         return poll(so, deadline, f"{plural}: {what}")
 
     def wait_error(self, plural: str, status: int = 0, deadline: float = 15) -> str:
-        """Return when the operator can see what is wrong with this kind; status 0: no HTTP error."""
-        found = self.wait_kind(
-            plural, "an error is shown", deadline, lastError=bool, httpStatus=status
-        )
-        if plural in MANDATORY:  # there and on the first page, as long as it lasts
-            assert self.kind(plural)["lastError"] is None or self.client()["lastError"]
-        return found["lastError"]
+        """Return when the operator can see what is wrong; status 0: it is no HTTP error."""
+
+        def so() -> dict | None:
+            found = self.client()
+            kind = found["kinds"][plural]
+            return found if kind["lastError"] and kind["httpStatus"] == status else None
+
+        found = poll(so, deadline, f"{plural}: an error {status or ''} is shown")
+        assert found["lastError"] or plural not in MANDATORY, "and so does the cluster's own line"
+        return found["kinds"][plural]["lastError"]
 
     def wait_well(self, plural: str, deadline: float = 15) -> dict:
         """Return when this kind is watched and there is nothing to complain of."""
@@ -178,7 +179,7 @@ class Faulty(Scene):
         self.unharmed_since(TABLE)
 
     def unharmed_since(self, prefixes: Iterable[str]) -> None:
-        """None of these was deleted in the kernel or withdrawn at the peer, and nobody has crashed."""
+        """None of these was deleted in the kernel or withdrawn at the peer; nobody has crashed."""
         prefixes = set(prefixes)
         assert [line for p in prefixes for line in self._monitor.deleted(p, self.began)] == []
         told = self.lab.peerlog.updates(self.began)
@@ -204,7 +205,7 @@ class Faulty(Scene):
         self.api.put(change_of(plural, self).obj)
 
     def follows(self, plural: str, *, put: bool = True, gone: Iterable[str] = ()) -> None:
-        """A change of this kind arrives in the kernel, and up to then nothing was lost but `gone`."""
+        """A change of this kind arrives in the kernel; nothing was lost until then but `gone`."""
         change = change_of(plural, self)
         if put:
             self.api.put(change.obj)
@@ -218,7 +219,7 @@ class Faulty(Scene):
         self.unharmed_since(TABLE.keys() - mine - set(gone))
 
 
-# ---- wrong answers ---------------------------------------------------------------------------------
+# ---- wrong answers -------------------------------------------------------------------------------
 
 LIST, STREAM, WATCH = "list", "stream", "watch"  # paged list, streaming list, watch
 
@@ -245,7 +246,9 @@ def refusal(code: int, reason: str, **headers: str) -> dict:
     return {"code": code, "reason": reason, "headers": headers}
 
 
-TABLE_ANSWER = '{"kind":"Table","apiVersion":"meta.k8s.io/v1","metadata":{"resourceVersion":"7"},"rows":[]}'
+TABLE_ANSWER = (
+    '{"kind":"Table","apiVersion":"meta.k8s.io/v1","metadata":{"resourceVersion":"7"},"rows":[]}'
+)
 PODS = '{"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"7"},"items":[]}'
 NO_VERSION = '{"kind":"ServiceList","apiVersion":"v1","metadata":{},"items":[]}'
 ERROR_500 = {"code": 500, "reason": "InternalError"}
@@ -341,7 +344,7 @@ def test_forbidden_optional_kind_is_no_api_loss(faulty: Faulty) -> None:
     faulty.follows("services")
 
 
-# ---- no answer ---------------------------------------------------------------------------------------
+# ---- no answer -----------------------------------------------------------------------------------
 
 
 def test_refused_connections(faulty: Faulty) -> None:
@@ -415,7 +418,7 @@ def test_stopped_server_process(faulty: Faulty) -> None:
     faulty.follows("services")
 
 
-# ---- how often we ask --------------------------------------------------------------------------------
+# ---- how often we ask ----------------------------------------------------------------------------
 
 
 def test_retry_after_is_obeyed(faulty: Faulty) -> None:
@@ -468,7 +471,7 @@ def test_no_busy_loop(action: str, args: dict, faulty: Faulty) -> None:
     faulty.follows("services")
 
 
-# ---- before the first list ---------------------------------------------------------------------------
+# ---- before the first list -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -500,7 +503,7 @@ def test_fault_from_the_start(action: str, args: dict, patient: bool, faulty: Fa
     faulty.follows("services")
 
 
-# ---- credentials -------------------------------------------------------------------------------------
+# ---- credentials ---------------------------------------------------------------------------------
 
 BY_HAND = [
     "kubevip cluster lab server https://192.168.99.20:6443",

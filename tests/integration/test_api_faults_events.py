@@ -48,7 +48,7 @@ def at_version(version: int, text: str) -> str:
     return re.sub(r'("resourceVersion": ?)"1"', rf'\1"{version}"', text)
 
 
-# ---- odd, but right -----------------------------------------------------------------------------------
+# ---- odd, but right ------------------------------------------------------------------------------
 
 
 def unknown_fields() -> str:
@@ -113,7 +113,7 @@ def test_two_events_in_one_chunk(faulty: Faulty) -> None:
 
 
 def test_escaped_text(faulty: Faulty) -> None:
-    """"web" and "w\\u0065b" are one name; a surrogate pair and a NUL hurt nobody."""
+    """ "web" and "w\\u0065b" are one name; a surrogate pair and a NUL hurt nobody."""
     faulty.begin()
     escaped = {
         '"cluster"': '"cl\\u0075ster"',
@@ -144,13 +144,13 @@ def test_duplicate_keys(faulty: Faulty) -> None:
     faulty.follows("services")
 
 
-# ---- lists --------------------------------------------------------------------------------------------
+# ---- lists ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("plural", MANDATORY)
 @pytest.mark.parametrize("action", ["items_null", "emptied"])
 def test_empty_list_is_held_by_the_guard(action: str, plural: str, faulty: Faulty) -> None:
-    """Rules R4: a relist that would leave no VIP waits for the operator, or for the table's return."""
+    """Rules R4: a relist that would leave no VIP waits for the operator, or for its return."""
     faulty.begin(streaming=False)
     if action == "emptied":
         faulty.api.clear(plural)
@@ -239,7 +239,7 @@ def test_unreadable_object_in_a_list(faulty: Faulty) -> None:
     faulty.follows("services")
 
 
-# ---- events -------------------------------------------------------------------------------------------
+# ---- events --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -344,7 +344,7 @@ def test_event_older_than_what_was_sent_before(faulty: Faulty) -> None:
     faulty.follows("services")
 
 
-# ---- histories ----------------------------------------------------------------------------------------
+# ---- histories -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("plural", KINDS)
@@ -427,7 +427,9 @@ def test_bookmarks_keep_the_place(faulty: Faulty) -> None:
     faulty.api.compact()
     faulty.api.close_connections()
     for plural in KINDS:
-        faulty.wait_kind(plural, "watched again", watches=lambda n, p=plural: n > before[p]["watches"])
+        faulty.wait_kind(
+            plural, "watched again", watches=lambda n, p=plural: n > before[p]["watches"]
+        )
         faulty.wait_well(plural)
         assert faulty.kind(plural)["lists"] == before[plural]["lists"]
     faulty.follows("services")
@@ -497,7 +499,7 @@ def test_late_delete_of_an_object_that_was_made_again(faulty: Faulty) -> None:
     faulty.follows("services")
 
 
-# ---- kinds that are not there ---------------------------------------------------------------------------
+# ---- kinds that are not there --------------------------------------------------------------------
 
 
 def test_gateway_api_is_installed_later(faulty: Faulty) -> None:

@@ -1,8 +1,9 @@
 """Faults that are over by themselves, but not soon: half a minute, or two times 75 s.
 
-Each has a cluster of its own, with its own API server, in a lab of their own that begins with the first
-test of faults (fixture slow_faults). Threads play all of them at once; the tests here only wait for the
-result. In that lab nothing is ever withdrawn: what shows that a fault is over is one more VIP.
+Each has a cluster of its own, with its own API server, in a lab of their own that begins with the
+first test of faults (fixture slow_faults). Threads play all of them at once; the tests here only
+wait for the result. In that lab hardly anything is ever withdrawn: what shows that a fault is over
+is one more VIP.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ class Cluster:
         poll(lambda: self.routed(self.before), 60, f"{self.name}: the first VIP")
         for plural in KINDS:
             poll(
-                lambda: self.kind(plural)["state"] in ("watching", "absent"),
+                lambda kind=plural: self.kind(kind)["state"] in ("watching", "absent"),
                 60,
                 f"{self.name}: {plural} are watched",
             )
@@ -208,7 +209,10 @@ def watch_freezes_in_mid_event(cluster: Cluster) -> None:
 def etcd_is_restored(cluster: Cluster) -> None:
     """The resourceVersion goes back, and open watches fall silent for ever."""
     api = cluster.api
-    kept = [api.get("services", "before", "prod"), api.get("endpointslices", "before-abcde", "prod")]
+    kept = [
+        api.get("services", "before", "prod"),
+        api.get("endpointslices", "before-abcde", "prod"),
+    ]
     api.put(*cluster.service("lost", cluster.late))
     poll(lambda: cluster.routed(cluster.late), 60, "what the backup does not have")
     api.clear("services", "endpointslices")
@@ -286,7 +290,9 @@ class SlowFaults:
         """Every VIP that was deleted in r1's kernel or withdrawn at the peer, whatever for."""
         told = self._lab.peerlog.updates(self._began)
         lines = [text for _, text in self._monitor.lines if text.startswith("Deleted")]
-        addresses = {f"{word}/32" for text in lines for word in text.split() if word.count(".") == 3}
+        addresses = {
+            f"{word}/32" for text in lines for word in text.split() if word.count(".") == 3
+        }
         return vips(addresses) + [update for update in told if update.kind == "withdraw"]
 
     def same_process(self) -> bool:

@@ -42,7 +42,7 @@ def test_restarts_in_a_row(watched: Scene) -> None:
 
 def test_restart_with_the_api_down(watched: Scene) -> None:
     watched.add(VIP6)
-    poll(lambda: "C lab" in watched.state_file.read_text(), 10, "the cluster's identity is kept")
+    watched.wait_identity_recorded()
     with watched.unharmed(VIP, VIP6, until=watched.send_operators_witness):
         watched.kill()
         watched.api.refuse()
@@ -98,7 +98,7 @@ def test_restart_into_an_empty_api(watched: Scene) -> None:
 def test_restart_into_another_cluster(watched: Scene) -> None:
     """Other uid of kube-system under the same address: held, even for a single VIP of many."""
     watched.add(*OTHERS)
-    poll(lambda: "C lab" in watched.state_file.read_text(), 10, "the cluster's identity is kept")
+    watched.wait_identity_recorded()
     with watched.unharmed(VIP, *OTHERS, until=watched.send_operators_witness):
         watched.kill()
         watched.api.delete("namespaces", "kube-system")

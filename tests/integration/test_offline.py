@@ -1,7 +1,7 @@
 """kubewatch without a router: --check-config and --dry-run, as root and as anybody.
 
-Neither may leave anything behind, and both are for machines without FRR running and without a cluster:
-what they say goes to people (stderr, with FILE:LINE) and to programs (exit status, JSON).
+Neither may leave anything behind, and both are for machines without FRR running and without a
+cluster: what they say goes to people (stderr, with FILE:LINE) and to programs (exit status, JSON).
 """
 
 from __future__ import annotations
@@ -59,7 +59,9 @@ class Offline:
         done = self.run("--check-config", self.write("kubewatch.conf", config))
         return done.returncode, lines_of(done.stderr, "kubewatch.conf")
 
-    def dry_run(self, dump: Path | str, config: str = CONFIG, *words: str) -> subprocess.CompletedProcess:
+    def dry_run(
+        self, dump: Path | str, config: str = CONFIG, *words: str
+    ) -> subprocess.CompletedProcess:
         """--dry-run of a file, or of text through stdin."""
         path = self.write("kubewatch.conf", config)
         if isinstance(dump, str):
@@ -114,7 +116,7 @@ def dump(directory: Path) -> dict:
     return json.loads((directory / "dump.json").read_text())
 
 
-# ---- --check-config --------------------------------------------------------------------------------
+# ---- --check-config ------------------------------------------------------------------------------
 
 
 def test_right_configuration(user: Offline) -> None:
@@ -174,7 +176,6 @@ WRONG = [
 @pytest.mark.parametrize("line", WRONG)
 def test_wrong_line(line: str, offline: Offline) -> None:
     """The error names this line and no other."""
-    assert offline.check(CONFIG) == (0, set())
     assert offline.check(f"{CONFIG}\n! a comment\n{line}\nhostname r2\n") == (1, {11})
 
 
@@ -195,11 +196,10 @@ def test_first_and_last_line(offline: Offline) -> None:
 
 
 def test_line_that_is_very_long(offline: Offline) -> None:
-    """Longer than FRR's buffer: whatever becomes of it, the next line keeps its number."""
+    """FRR reads 4 KiB and takes the rest for another line: here it is one, and the next is 2."""
     names = ",".join(f"value-{i}" for i in range(1000))
     long = f"kubevip cluster lab advertise web service-selector a in ({names})"
-    status, lines = offline.check(f"{long}\nnonsense\n")
-    assert status == 1 and 2 in lines and not lines - {1, 2}
+    assert offline.check(f"{long}\nnonsense\n{long}") == (1, {1, 2, 3})
 
 
 def test_what_is_no_error_but_cannot_work(offline: Offline) -> None:
@@ -235,7 +235,7 @@ def test_file_that_may_not_be_read(directory: Path) -> None:
     assert done.returncode == 1 and "secret.conf" in done.stderr
 
 
-# ---- --dry-run ---------------------------------------------------------------------------------------
+# ---- --dry-run -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["dump.json", "dump-with-cilium.json"])
@@ -310,8 +310,18 @@ def test_prefix_list_of_the_configuration(offline: Offline) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", " \n", "{}", "[]", "null", '"List"', "<html></html>", '{"kind":"Service","spec":{}}'],
-    ids=["empty", "blank", "object", "array", "null", "string", "html", "one-object"],
+    [
+        "",
+        " \n",
+        "{}",
+        "[]",
+        "null",
+        '"List"',
+        "<html></html>",
+        '{"kind":"Service","spec":{}}',
+        '{"kind":"List","items":[7]}',
+    ],
+    ids=["empty", "blank", "object", "array", "null", "string", "html", "one-object", "numbers"],
 )
 def test_input_that_is_no_list(text: str, user: Offline) -> None:
     """No decision is printed: an empty table would be taken for one."""
@@ -339,7 +349,7 @@ def test_damaged_objects_are_passed_over(offline: Offline, dump: dict) -> None:
     for item in dump["items"]:
         if item["metadata"]["name"] == "cd-bgp-svc":
             item["spec"] = "nothing"
-    dump["items"] += [{"kind": "Service"}, {}, 7, None, {"kind": "Node", "metadata": {"name": 7}}]
+    dump["items"] += [{"kind": "Service"}, {}, {"kind": "Node", "metadata": {"name": 7}}]
     done = offline.dry_run(json.dumps(dump), CONFIG, "--json")
     assert done.returncode == 0 and done.stderr.strip()
     assert json.loads(done.stdout)["vips"][GATEWAY]["routed"]

@@ -1,4 +1,4 @@
-"""The API server goes away and comes back: stopped, killed in the middle of events, with its etcd."""
+"""The API server goes away and comes back: stopped, killed in mid-event, without its etcd."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cluster's own controllers do what other tests write by hand: EndpointSlices, Ready=Unknown."""
+"""The cluster's own controllers at work: EndpointSlices from Pods, Ready=Unknown from silence."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from tests.kube import slice_path
 
-from .kubelab import PINNED, STEADY, STEADY6, KubeLab
+from .kubelab import LABEL, PINNED, STEADY, STEADY6, KubeLab
 
 APP = {"app": "web"}
 HEARTBEAT_S = 0.5
@@ -39,7 +39,7 @@ def peace(kube: KubeLab, controllers: None) -> Iterator[None]:
 def test_local_follows_real_pods(kube: KubeLab) -> None:
     """The slices are the EndpointSlice controller's, from Pods on nodes."""
     vip, client = "192.168.77.30", kube.client
-    client.service("pods", "web", [vip], labels={"mdhlabs-bgp": "enable"}, selector=APP, policy="Local")
+    client.service("pods", "web", [vip], labels=LABEL, selector=APP, policy="Local")
     kube.refused("pods", "web", vip, "no-endpoints")
     client.pod("pods", "web-1", "kube1", "10.1.1.9", labels=APP)
     kube.routed(vip, "kube1")
@@ -62,7 +62,7 @@ def test_local_follows_real_pods(kube: KubeLab) -> None:
 def test_cluster_keeps_its_nodes_when_pods_move(kube: KubeLab) -> None:
     """With policy Cluster, where a Pod runs is none of the router's business."""
     vip, client, app = "192.168.77.31", kube.client, {"app": "api"}
-    client.service("pods", "api", [vip], labels={"mdhlabs-bgp": "enable"}, selector=app)
+    client.service("pods", "api", [vip], labels=LABEL, selector=app)
     client.pod("pods", "api-1", "kube1", "10.1.1.10", labels=app)
     kube.routed(vip)
     client.pod("pods", "api-2", "kube2", "10.1.2.10", labels=app)

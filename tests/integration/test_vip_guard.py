@@ -53,7 +53,7 @@ def routed_in_both(kube: KubeLab, vips: list[str]) -> None:
 
 
 def spend_versions(kube: KubeLab, n: int) -> None:
-    """Let the store move on, as a cluster in use does by itself: what is restored is older by far."""
+    """Let the store move on, as a cluster in use does: what is restored is older by far."""
     kube.client.namespace("prod")
     path = "/api/v1/namespaces/prod/configmaps"
     kube.client.create(path, {"metadata": {"name": "counter"}})

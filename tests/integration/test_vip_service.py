@@ -1,4 +1,4 @@
-"""Services of a real Kubernetes API, seen with a ServiceAccount's token, all the way to the peer."""
+"""Services of a real Kubernetes API, read with a ServiceAccount's token, as far as the peer."""
 
 from __future__ import annotations
 

@@ -235,6 +235,35 @@ static void installed(const char *p, const char *nhs)
 	ck_assert_int_eq(state_of(p), KVIP_ROUTE_INSTALLED);
 }
 
+static unsigned int read_routes;
+
+static void on_route(void *ctx, const struct kvip_route *r)
+{
+	(void)ctx;
+	(void)r;
+	read_routes++;
+}
+
+static void on_cluster(void *ctx, const char *name, const char *identity, kvip_wall s)
+{
+	(void)ctx;
+	(void)name;
+	(void)identity;
+	(void)s;
+}
+
+static struct kvip_state *open_state(const char *path)
+{
+	const struct kvip_state_reader reader = { on_route, on_cluster, NULL };
+	struct kvip_err refused, err;
+	struct kvip_state *s;
+
+	read_routes = 0;
+	ck_assert_int_eq(kvip_state_open(path, nhsets, &reader, &s, &refused, &err), 0);
+	ck_assert_str_eq(refused.text, "");
+	return s;
+}
+
 START_TEST(a_route_waits_until_every_next_hop_has_been_answered)
 {
 	decide(VIP1, N1 " " N2);
@@ -288,6 +317,29 @@ START_TEST(a_vip_without_a_next_hop_that_resolves_is_withdrawn_and_comes_back)
 	ck_assert_int_eq(reason_of(VIP1), KVIP_REASON_NO_NEXT_HOP);
 	answer(N2, KVIP_NH_CONNECTED);
 	expect("+" VIP1 " d15 t77 13\n");
+}
+END_TEST
+
+START_TEST(an_equal_decision_sends_nothing)
+{
+	struct kvip_state *s;
+
+	snprintf(state_path, sizeof(state_path), "/tmp/kubevip-test-recon.%d", getpid());
+	s = open_state(state_path);
+	kvip_recon_set_state(recon, s);
+	installed(VIP1, N1 " " N2);
+	decide(VIP1, N1 " " N2);
+	expect("");
+	decide(VIP1, N1);
+	expect("+" VIP1 " d15 t77 12\n");
+	withdraw(VIP1);
+	decide(VIP1, N1); /* both before a step */
+	answer(N1, KVIP_NH_CONNECTED);
+	run();
+	ck_assert_ptr_nonnull(strstr(calls, "+" VIP1));
+	kvip_state_close(s);
+	kvip_recon_set_state(recon, NULL);
+	unlink(state_path);
 }
 END_TEST
 
@@ -556,35 +608,6 @@ END_TEST
 
 /* ---- with a state file ---- */
 
-static unsigned int read_routes;
-
-static void on_route(void *ctx, const struct kvip_route *r)
-{
-	(void)ctx;
-	(void)r;
-	read_routes++;
-}
-
-static void on_cluster(void *ctx, const char *name, const char *identity, kvip_wall s)
-{
-	(void)ctx;
-	(void)name;
-	(void)identity;
-	(void)s;
-}
-
-static struct kvip_state *open_state(const char *path)
-{
-	const struct kvip_state_reader reader = { on_route, on_cluster, NULL };
-	struct kvip_err refused, err;
-	struct kvip_state *s;
-
-	read_routes = 0;
-	ck_assert_int_eq(kvip_state_open(path, nhsets, &reader, &s, &refused, &err), 0);
-	ck_assert_str_eq(refused.text, "");
-	return s;
-}
-
 static unsigned int recorded(void)
 {
 	kvip_state_close(open_state(state_path));
@@ -667,6 +690,7 @@ int main(void)
 	tcase_add_test(t, a_next_hop_that_is_never_answered_does_not_hold_the_others_up);
 	tcase_add_test(t, only_connected_next_hops_count_by_default);
 	tcase_add_test(t, a_vip_without_a_next_hop_that_resolves_is_withdrawn_and_comes_back);
+	tcase_add_test(t, an_equal_decision_sends_nothing);
 	tcase_add_test(t, every_answer_sends_the_routes_again);
 	tcase_add_test(t, a_swept_route_is_sent_again);
 	tcase_add_test(t, our_own_withdrawal_is_not_taken_for_a_sweep);
