@@ -107,6 +107,11 @@ static void router_trouble(struct show *sh)
 			    "alone, "
 			    "`clear kubevip orphans` removes them",
 			    rec->suspects);
+	if (rec->by_state[KVIP_ROUTE_NO_NEXT_HOP])
+		add_trouble(
+			sh, "no-next-hop", NULL,
+			"%zu VIPs are withdrawn, no next hop resolves: see the links to the nodes",
+			rec->by_state[KVIP_ROUTE_NO_NEXT_HOP]);
 	if (rec->by_state[KVIP_ROUTE_REFUSED])
 		add_trouble(sh, "refused", NULL,
 			    "%zu VIPs cannot be installed on this router: see `show kubevip vip`",

@@ -464,7 +464,7 @@ def test_no_busy_loop(action: str, args: dict, faulty: Faulty) -> None:
     faulty.api.fault(action, PATH["services"], "watch", times=None, **args)
     faulty.rewatch("services")
     faulty.wait_kind("services", "an error is shown", lastError=bool)
-    holds(lambda: len(faulty.asked("services")) <= 12, 2, "few requests")
+    holds(lambda: len(faulty.asked("services")) <= 12, 1, "few requests")
     faulty.untouched()
     faulty.api.clear_faults()
     faulty.relist()

@@ -103,6 +103,7 @@ def test_never_upstream(watched: Scene, uplink: None, way: str, upstream: None) 
         watched.wait_gone(VIP)
     assert [line for line in monitor.about(VIP) if "uplink" in line[1]] == []
     assert watched.vip()["reason"] == "no-next-hop-resolves"
+    assert "no-next-hop" in watched.trouble()
     assert watched.vip()["state"] == "no-next-hop"
     poll(lambda: UPSTREAM in nodes_route(watched), 5, "the premise: another way is there")
     with SentPackets(watched.r1.space, "uplink", "192.168.77.128") as sent:
@@ -192,11 +193,16 @@ def test_fast_flap(watched: Scene, uplink: None) -> None:
 
 
 def test_admin_down_and_up(watched: Scene, uplink: None) -> None:
+    """Other than a pulled cable it takes the IPv6 addresses away, and they do not come back."""
+    watched.api.put(*web(VIP6))
+    watched.wait_hops(watched.hops(family=6), VIP6)
     watched.r1.space.ip("link set lan down")
-    watched.wait_gone(VIP)
-    watched.r1.space.ip("link set lan up", "route replace default via 192.168.99.1 dev lan")
-    watched.r1.space.ip("route del default via 192.168.99.1 dev lan")
+    watched.wait_gone(VIP, VIP6)
+    watched.r1.space.ip("link set lan up")
     watched.wait_up(VIP)
+    assert watched.wait_state("no-next-hop", VIP6)["reason"] == "no-next-hop-resolves"
+    watched.r1.space.ip("addr add fd00:99::10/64 dev lan")
+    watched.wait_hops(watched.hops(family=6), VIP6)
 
 
 def test_address_removed_and_back(watched: Scene, uplink: None) -> None:
