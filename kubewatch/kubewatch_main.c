@@ -186,7 +186,7 @@ static const char *state_path(void)
 	if (options.state_file)
 		return options.state_file;
 	snprintf(path, sizeof(path), "%s/kubewatch.state",
-		 access(STATE_DIR, W_OK) == 0 ? STATE_DIR : frr_vtydir);
+		 access(STATE_DIR, F_OK) == 0 ? STATE_DIR : frr_vtydir);
 	return path;
 }
 

@@ -55,7 +55,8 @@ def test_removed_and_back_at_once(watched: Scene, lines: list[str]) -> None:
     """As frr-reload does it: every `no` first."""
     watched.add(*OTHERS)
     with watched.unharmed(VIP, *OTHERS):
-        apply(watched, *(f"no {line}" for line in lines), *CONFIG)
+        watched.type(*(f"no {line}" for line in lines))
+        apply(watched, *CONFIG)
     assert watched.trouble() == set()
 
 
@@ -280,4 +281,5 @@ def test_edited_list_takes_effect(listed: Scene) -> None:
 def test_list_edited_as_a_whole(listed: Scene) -> None:
     """Rewritten line by line within a second, it is undefined in between and nobody minds."""
     with listed.unharmed(VIP):
-        apply(listed, "no ip prefix-list VIPS", PERMIT_ALL)
+        listed.type("no ip prefix-list VIPS")
+        apply(listed, PERMIT_ALL)

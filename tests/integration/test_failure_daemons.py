@@ -135,9 +135,9 @@ def zebra_busy(scene: Scene) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
-@pytest.mark.parametrize("turn", range(4))
+@pytest.mark.parametrize("turn", range(2))
 def test_staticd_dies_while_vips_are_in_flight(watched: Scene, turn: int) -> None:
-    """Swept before it was ever selected: no notification speaks of such a route."""
+    """Whichever zebra looks at first, the sweep or the routes."""
     with zebra_busy(watched):
         watched.add(*OTHERS, wait=False)
         poll(lambda: watched.vip(OTHERS[-1]).get("state") == "sent", 10, "on its way")

@@ -395,6 +395,30 @@ def test_missing_state_directory(scene: Scene) -> None:
 
 
 @pytest.fixture
+def read_only(watched: Scene) -> Iterator[Scene]:
+    """kubewatch has ended, and its record is there and cannot be written any more."""
+    watched.wait_identity_recorded()
+    watched.kill()
+    path = "/var/lib/kubevip"
+    watched.r1.space.run(["mount", "--bind", path, path])
+    watched.r1.space.run(["mount", "-o", "remount,bind,ro", path])
+    yield watched
+    watched.kill()
+    watched.r1.space.run(["umount", path])
+
+
+def test_state_is_read_only(read_only: Scene) -> None:
+    """Said on the first page, and no other record is begun elsewhere: routes stay, VIPs work."""
+    scene = read_only
+    with scene.unharmed(VIP):
+        scene.start()
+        scene.wait_state("installed")
+    assert "state-file" in scene.trouble()
+    assert not (scene.r1.run_dir / "kubewatch.state").exists()
+    scene.add(OTHER)
+
+
+@pytest.fixture
 def full_disk(scene: Scene) -> Iterator[Scene]:
     """The state directory is a file system of its own, and so small that it can be filled."""
     options = "size=64k,mode=0777"
