@@ -197,11 +197,13 @@ def test_nothing_is_left_when_the_owner_is_killed(sig: int) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        # a shell's background job, CI's for one, ignores SIGINT and hands that down
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     tag, *pids = owner.stdout.readline().split()
     pids.append(owner.stdout.readline())
     os.kill(owner.pid, sig)
-    owner.wait()
+    owner.wait(timeout=30)
     poll(lambda: not any(proc.start_time(int(p)) for p in pids), 5, "every process is gone")
     if sig == signal.SIGKILL:
         assert tag in reap()

@@ -219,6 +219,7 @@ def test_other_clusters_do_not_notice(kube: KubeLab, lost: float) -> None:
     assert (shown["state"], shown["lastError"], shown["unauthorized"]) == ("live", None, False)
 
 
+@pytest.mark.slow
 @EACH
 def test_api_is_followed_again(kube: KubeLab, mended: float, case: Case) -> None:
     """By itself: nobody restarts kubewatch or tells it anything."""
