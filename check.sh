@@ -54,9 +54,11 @@ unit() { # NAME TARGET DIR-WITH-LOGS
 }
 
 lab() {
-	local assets
+	local assets sanitized
 	assets=$(tests/kube/build.sh) || { echo "kube-apiserver could not be built" >>"$results/broken"; return 1; }
 	make -C build -s tests/bench/barezapi
+	sanitized=$PWD/build/check-asan/kubewatch/kubewatch # by the part asan
+	[ -x "$sanitized" ] && export KUBEWATCH_SANITIZED=$sanitized
 	KUBEBUILDER_ASSETS=$assets KUBEWATCH=$PWD/build/kubewatch/kubewatch /usr/bin/python3 -m pytest -q -p no:cacheprovider \
 		--junit-xml="$results/lab.xml" \
 		tests/lab tests/fakeapi tests/kube tests/integration
