@@ -138,7 +138,11 @@ def test_duplicate_keys(faulty: Faulty) -> None:
     twice = at_version(faulty.api.bump_rv(), faults.duplicate_keys_service(OLD))
     faulty.api.send_raw("services", faults.watch_line("ADDED", twice))
     (claim,) = poll(
-        lambda: faulty.show("service default/twice")["services"], 10, "the Service is known"
+        lambda: (found := faulty.show("service default/twice")["services"])
+        and found[0]["reason"] != "not-synchronised"
+        and found,
+        10,
+        "the Service is known and decided about",
     )
     assert (claim["address"], claim["reason"]) == (OLD, "not-selected")
     faulty.follows("services")

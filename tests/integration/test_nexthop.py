@@ -183,15 +183,6 @@ def test_flapping_cable(watched: Scene, uplink: None) -> None:
     assert watched.trouble() <= {"stale"}
 
 
-def test_fast_flap(watched: Scene, uplink: None) -> None:
-    """Down and up before anybody has done anything about it."""
-    for _ in range(4):
-        watched.lab.set_cable("r1", False)
-        watched.lab.set_cable("r1", True)
-    watched.wait_up(VIP)
-    watched.wait_state("installed")
-
-
 def test_admin_down_and_up(watched: Scene, uplink: None) -> None:
     """Other than a pulled cable it takes the IPv6 addresses away, and they do not come back."""
     watched.api.put(*web(VIP6))
