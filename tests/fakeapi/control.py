@@ -300,7 +300,7 @@ class FakeApi(_Remote):
 class _Space(Protocol):
     """What FakeApiProcess needs of tests.lab.Namespace."""
 
-    def argv(self, command: Sequence[str], *, pid_namespace: bool = True) -> list[str]: ...
+    holder: int
 
 
 class FakeApiProcess(_Remote):
@@ -320,8 +320,8 @@ class FakeApiProcess(_Remote):
         command += ["--listen", host, "--port", str(port)]
         command += ["--pki", str(pki.directory)] if pki else ["--plain"]
         command = ["setpriv", "--pdeathsig", "TERM", "--", *command]
-        if space:  # in our own PID namespace, so that the pid we hold is the server's
-            command = space.argv(command, pid_namespace=False)
+        if space:  # its network alone: the pid is the server's, and a router hides parts of the disk
+            command = ["nsenter", "-t", str(space.holder), "-n", "--", *command]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         self.process = subprocess.Popen(
             command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
