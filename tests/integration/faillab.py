@@ -1,8 +1,8 @@
 """What tests of failures do over and over: kubewatch on r1, a fake API server, and who saw what.
 
-A `Scene` is one router with kubewatch. Its statements about "never" (no kernel delete, no withdrawal)
-are made by `unharmed`, which ends with a VIP of its own that goes the whole way: what is older than
-that VIP's arrival has been seen by then, so that no test needs to wait and hope.
+A `Scene` is one router with kubewatch. Its statements about "never" (no kernel delete, no
+withdrawal) are made by `unharmed`, which ends with a VIP of its own that goes the whole way: what
+is older than that VIP's arrival has been seen by then, so that no test needs to wait and hope.
 """
 
 from __future__ import annotations
@@ -338,7 +338,7 @@ while True:
 
 
 class _Tool:
-    """A script in a namespace that says "ready" and, when its standard input ends, what it has counted."""
+    """A script in a namespace: it says "ready" and, when its input ends, what it has counted."""
 
     def __init__(self, space: Namespace, script: str, *words: object) -> None:
         command = [PYTHON, "-ISc", script, *map(str, words)]

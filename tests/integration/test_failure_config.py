@@ -106,7 +106,7 @@ def test_cluster_removed(watched: Scene) -> None:
 
 
 def test_cluster_handed_over(watched: Scene) -> None:
-    """The same API under another name: one is withdrawn, the other comes; not asked to be smooth."""
+    """The same API under another name: one goes, the other comes; not asked to be smooth."""
     watched.type("no kubevip cluster lab")
     watched.type(*(line.replace("cluster lab", "cluster new") for line in CONFIG))
     poll(lambda: watched.vip().get("cluster") == "new", 10, "the new cluster holds it")

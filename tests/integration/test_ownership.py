@@ -1,4 +1,4 @@
-"""Ours is what our record says; whatever else is in the routing table is somebody else's (rules R1).
+"""Ours is what our record says; whatever else there is belongs to somebody else (rules R1).
 
 Static routes of the operator with a VIP's prefix come and go before and after ours, with the
 default distance, with ours, with our tag; the state file is lost, damaged, cannot be written; two
