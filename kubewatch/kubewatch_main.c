@@ -27,10 +27,6 @@
 #include <getopt.h>
 #include <unistd.h>
 
-/* /var/lib/kubevip is made by the packages; a build that is run in place falls back to the run
- * directory. */
-#define STATE_DIR "/var/lib/kubevip"
-
 #define MAX_COMMANDS 64
 
 static zebra_capabilities_t no_capabilities[] = {};
@@ -179,17 +175,6 @@ static void stay_in_place(void)
 	kubewatch_di.flags |= FRR_NO_PRIVSEP | FRR_NO_PID | FRR_NO_TCPVTY | FRR_NO_ZCLIENT;
 }
 
-static const char *state_path(void)
-{
-	static char path[512];
-
-	if (options.state_file)
-		return options.state_file;
-	snprintf(path, sizeof(path), "%s/kubewatch.state",
-		 access(STATE_DIR, F_OK) == 0 ? STATE_DIR : frr_vtydir);
-	return path;
-}
-
 static int start(struct kvf_event_loop *loop)
 {
 	(void)loop;
@@ -217,15 +202,11 @@ static void init_library(void)
 
 static void init_host(struct kvf_event_loop *loop)
 {
-	static char lock_path[512];
-
-	snprintf(lock_path, sizeof(lock_path), "%s/kubevip.lock", frr_vtydir);
 	kvf_host_init(&(struct kvf_host_options){
 		.loop = loop,
 		.privs = &privs,
 		.name = "kubewatch",
-		.state_path = state_path(),
-		.lock_path = lock_path,
+		.state_path = options.state_file,
 		.flush_and_exit = options.flush,
 	});
 }
@@ -248,7 +229,10 @@ int main(int argc, char **argv)
 	loop = frr_init();
 	init_library();
 	init_host(loop);
-	kvf_cmd_init();
+	if (kvf_cmd_init(false)) {
+		fprintf(stderr, "kubewatch: out of memory\n");
+		return leave(1);
+	}
 	if (options.n_commands)
 		return leave(kubewatch_command(options.commands, options.n_commands));
 	if (options.check_config)

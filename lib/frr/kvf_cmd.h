@@ -64,6 +64,5 @@ int kvf_cmd_install(const struct kvf_cmd_hooks *hooks) KVIP_USE_RESULT;
  * @daemons: VTYSH_BGPD
  */
 int kvf_cmd_install_vtysh(int daemons) KVIP_USE_RESULT;
-/** kvf_cmd_init - install the commands over kvf_host (kvf_cmd_host.c); without memory the process
- * ends. */
-void kvf_cmd_init(void);
+/** kvf_cmd_init - install the commands over kvf_host (kvf_cmd_host.c). Return: 0, -ENOMEM. */
+int kvf_cmd_init(bool in_bgpd) KVIP_USE_RESULT;

@@ -122,9 +122,9 @@ static void debug(unsigned int mask)
 	atomic_store_explicit(&kvf_host_log()->debug_mask, mask, memory_order_relaxed);
 }
 
-void kvf_cmd_init(void)
+int kvf_cmd_init(bool in_bgpd)
 {
-	static const struct kvf_cmd_hooks hooks = {
+	static struct kvf_cmd_hooks hooks = {
 		.conf_line = conf_line,
 		.conf_render = conf_render,
 		.show = show,
@@ -132,8 +132,6 @@ void kvf_cmd_init(void)
 		.debug = debug,
 	};
 
-	if (!kvf_cmd_install(&hooks))
-		return;
-	zlog_err("kubevip: out of memory for the command table");
-	exit(1);
+	hooks.in_bgpd = in_bgpd;
+	return kvf_cmd_install(&hooks);
 }

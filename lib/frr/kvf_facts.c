@@ -103,3 +103,47 @@ void kvf_facts_on_plist_change(void (*changed)(void))
 	prefix_list_add_hook(on_plist);
 	prefix_list_delete_hook(on_plist);
 }
+
+/* FNV-1a */
+static uint64_t mix(uint64_t h, const void *data, size_t n)
+{
+	const uint8_t *b = data;
+
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ b[i]) * 0x100000001b3u;
+	return h;
+}
+
+static uint64_t digest_plist(uint64_t h, const struct prefix_list *l)
+{
+	const struct prefix_list_entry *e;
+
+	if (!l)
+		return mix(h, "", 1);
+	for (e = l->head; e; e = e->next) {
+		const int64_t v[] = { e->seq, e->type, e->any, e->ge, e->le, e->prefix.prefixlen };
+
+		h = mix(h, v, sizeof(v));
+		h = mix(h, &e->prefix.u.prefix, e->prefix.family == AF_INET ? 4 : 16);
+	}
+	return mix(h, "\n", 1);
+}
+
+bool kvf_facts_plists_changed(const struct kvip_conf *conf)
+{
+	static uint64_t last;
+	uint64_t h = 0xcbf29ce484222325u;
+	bool changed;
+
+	for (size_t i = 0; i < conf->n_clusters; i++) {
+		const char *name = conf->clusters[i]->prefix_list;
+
+		if (!name)
+			continue;
+		h = digest_plist(h, prefix_list_lookup(AFI_IP, name));
+		h = digest_plist(h, prefix_list_lookup(AFI_IP6, name));
+	}
+	changed = last && h != last;
+	last = h;
+	return changed;
+}

@@ -10,3 +10,6 @@
 struct kvip_facts *kvf_facts_gather(const struct kvip_conf *conf);
 /** kvf_facts_on_plist_change - @changed is called when any prefix-list was edited. */
 void kvf_facts_on_plist_change(void (*changed)(void));
+/** kvf_facts_plists_changed - were prefix-lists that @conf names edited since the last call? For who
+ * may not have the hook; a few microseconds for each entry. */
+bool kvf_facts_plists_changed(const struct kvip_conf *conf);

@@ -19,6 +19,7 @@
 #include "frr/kvf_worker.h"
 #include "frr/kvf_zebra.h"
 
+#include "libfrr.h"
 #include "log.h"
 
 #include <errno.h>
@@ -37,6 +38,10 @@
 #define DECISIONS_A_SLICE 256
 #define SENDS_A_SLICE     128
 
+/* /var/lib/kubevip is made by the packages; without it the run directory has to do, which a boot
+ * empties. One file for whichever shell injects: the next one finds what is ours. */
+#define STATE_DIR "/var/lib/kubevip"
+
 static struct {
 	struct kvf_host_options opt;
 	struct kvip_log log;
@@ -53,7 +58,7 @@ static struct {
 	struct kvip_engine *engine;
 	struct kvip_recon *recon;
 	bool state_read; /* this process injects, or has done so */
-	char standby[160];
+	char standby[160], state_path[512];
 	int wake_fd;
 	struct kvf_event *t_settle, *t_facts, *t_wake, *t_work, *t_tick;
 } host = { .wake_fd = -1 };
@@ -229,12 +234,21 @@ static void addresses_changed(void *ctx)
 	kvf_event_add_timer_ms(host.opt.loop, facts_settled, NULL, FACTS_MS, &host.t_facts);
 }
 
+static bool is_loading(void)
+{
+	if (host.opt.loading && host.opt.loading() && !host.load_since)
+		host.load_since = kvf_host_now();
+	else if (host.opt.loading && !host.opt.loading())
+		host.load_since = 0;
+	return host.load_since && kvf_host_now() - host.load_since < LOAD_LIMIT_MS;
+}
+
 static void settled(struct kvf_event *t)
 {
 	(void)t;
 	if (!host.published)
 		return; /* the first publication takes the draft as it is then */
-	if (host.load_since && kvf_host_now() - host.load_since < LOAD_LIMIT_MS) {
+	if (is_loading()) {
 		kvf_event_add_timer_ms(host.opt.loop, settled, NULL, SETTLE_MS, &host.t_settle);
 		return;
 	}
@@ -266,7 +280,7 @@ void kvf_host_conf_load(bool begins)
  */
 static void begin_to_inject(void)
 {
-	kvf_record_open(host.opt.state_path, host.recon, host.nhsets);
+	kvf_record_open(host.state_path, host.recon, host.nhsets);
 	if (!host.published)
 		return;
 	kvf_record_restore(host.recon, host.engine);
@@ -330,12 +344,27 @@ static void tick(struct kvf_event *t)
 		flush_and_exit();
 	else if (host.published)
 		kvf_record_keep(host.engine, host.draft);
+	if (host.opt.in_bgpd && kvf_facts_plists_changed(host.draft))
+		kvf_host_conf_changed();
 	leave(NULL, "tick");
 	schedule_work(NULL);
 	kvf_event_add_timer_ms(host.opt.loop, tick, NULL, TICK_MS, &host.t_tick);
 }
 
 /* ---- life ---- */
+
+static void set_paths(void)
+{
+	char lock_path[512];
+
+	snprintf(lock_path, sizeof(lock_path), "%s/kubevip.lock", frr_vtydir);
+	kvf_lock_init(lock_path);
+	if (host.opt.state_path)
+		snprintf(host.state_path, sizeof(host.state_path), "%s", host.opt.state_path);
+	else
+		snprintf(host.state_path, sizeof(host.state_path), "%s/kubevip.state",
+			 access(STATE_DIR, F_OK) == 0 ? STATE_DIR : frr_vtydir);
+}
 
 void kvf_host_init(const struct kvf_host_options *options)
 {
@@ -354,9 +383,10 @@ void kvf_host_init(const struct kvf_host_options *options)
 		zlog_err("kubevip: out of memory");
 		exit(1);
 	}
-	kvf_lock_init(host.opt.lock_path);
+	set_paths();
 	kvf_zebra_init(host.opt.loop, host.opt.privs, &zh);
-	kvf_facts_on_plist_change(kvf_host_conf_changed);
+	if (!host.opt.in_bgpd)
+		kvf_facts_on_plist_change(kvf_host_conf_changed);
 }
 
 static uint64_t random_seed(void)

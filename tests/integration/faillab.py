@@ -31,7 +31,7 @@ HOSTS = {"kube1": 12, "kube2": 13, "kube3": 14}
 NODES = tuple(HOSTS)
 VIP, URL = "192.168.77.128/32", "http://192.168.77.128/"
 UPSTREAM = "10.0.12.2"  # r2 at the other end of the idle uplink
-STATE = "kubewatch.state"
+STATE = "kubevip.state"
 WITNESS = 254  # last byte of the VIP that `unharmed` brings and takes away
 
 

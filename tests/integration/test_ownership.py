@@ -342,11 +342,11 @@ def test_damaged_state_is_refused(watched: Scene, how: str) -> None:
     with watched.unharmed(VIP, until=watched.send_operators_witness):
         watched.start(synchronised=False)
         poll(lambda: watched.show()["routes"]["suspects"] == 1, 10, "suspect, and left")
-    assert watched.state_directory.joinpath("kubewatch.state.damaged").read_bytes() == damaged
+    assert watched.state_directory.joinpath("kubevip.state.damaged").read_bytes() == damaged
     assert "state-file" in watched.trouble()
     text = next(t["text"] for t in watched.show()["trouble"] if t["kind"] == "state-file")
-    assert "kubewatch.state.damaged" in text
-    assert "kubewatch.state.damaged" in watched.r1.log_tail("kubewatch", 200)
+    assert "kubevip.state.damaged" in text
+    assert "kubevip.state.damaged" in watched.r1.log_tail("kubewatch", 200)
     with watched.unharmed(VIP):
         watched.api.accept()
     with watched.unharmed(VIP):
@@ -414,7 +414,7 @@ def test_state_is_read_only(read_only: Scene) -> None:
         scene.start()
         scene.wait_state("installed")
     assert "state-file" in scene.trouble()
-    assert not (scene.r1.run_dir / "kubewatch.state").exists()
+    assert not (scene.r1.run_dir / "kubevip.state").exists()
     scene.add(OTHER)
 
 

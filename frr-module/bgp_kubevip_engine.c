@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * DOC: the engine inside bgpd: what kubewatch is as a daemon, as hooks of bgpd's life.
+ *
+ * Thread: T0. Commands are installed in frr_late_init (before, libfrr has no command table); the
+ * worker starts from the first event, after the fork (frr_config_post), for threads made earlier
+ * die with the parent. The end is frr_early_fini: routes stay (rules R4).
+ *
+ * What libfrr has once per process and bgpd has taken is left alone: the prefix-list hooks, the
+ * interface callbacks, the callbacks of a configuration load.
+ */
+#include "frr/kvf_compat.h"
+
+#include "frr-module/bgp_kubevip.h"
+
+#include "frr/kvf_cmd.h"
+#include "frr/kvf_host.h"
+
+#include "bgpd/bgpd.h"
+#include "bgpd/bgp_vty.h"
+
+#include "lib/version.h"
+#include "libfrr.h"
+#include "log.h"
+#include "module.h"
+
+extern struct zebra_privs_t bgpd_privs; /* bgpd/bgp_main.c; no header has it */
+
+static int start(struct kvf_event_loop *loop)
+{
+	(void)loop;
+	kvf_host_start();
+	return 0;
+}
+
+static int stop(void)
+{
+	kvf_host_stop();
+	return 0;
+}
+
+static void engine_start(void *loop)
+{
+	kvf_host_init(&(struct kvf_host_options){
+		.loop = loop,
+		.privs = &bgpd_privs,
+		.name = "bgpd",
+		.in_bgpd = true,
+		.loading = bgp_config_inprocess,
+	});
+	if (kvf_cmd_init(true)) {
+		zlog_err("kubevip: out of memory for the command table");
+		return;
+	}
+	hook_register(frr_config_post, start);
+	hook_register(frr_early_fini, stop);
+}
+
+extern const struct bgp_kubevip_entry bgp_kubevip_entry;
+const struct bgp_kubevip_entry bgp_kubevip_entry
+	__attribute__((visibility("default"))) = {
+		.abi = BGP_KUBEVIP_ABI,
+		.frr_version = FRR_VERSION,
+		.version = KUBEVIP_VERSION,
+		.start = engine_start,
+};
+
+FRR_COREMOD_SETUP(.name = "kubevip", .version = KUBEVIP_VERSION,
+		  .description = "Kubernetes virtual IPs as routes: the engine", );
