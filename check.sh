@@ -56,12 +56,12 @@ unit() { # NAME TARGET DIR-WITH-LOGS
 lab() {
 	local assets sanitized
 	assets=$(tests/kube/build.sh) || { echo "kube-apiserver could not be built" >>"$results/broken"; return 1; }
-	make -C build -s tests/bench/barezapi
+	make -C build -s tests/bench/barezapi tests/model/driver
 	sanitized=$PWD/build/check-asan/kubewatch/kubewatch # by the part asan
 	[ -x "$sanitized" ] && export KUBEWATCH_SANITIZED=$sanitized
 	KUBEBUILDER_ASSETS=$assets KUBEWATCH=$PWD/build/kubewatch/kubewatch /usr/bin/python3 -m pytest -q -p no:cacheprovider \
 		--junit-xml="$results/lab.xml" \
-		tests/lab tests/fakeapi tests/kube tests/integration
+		tests/model tests/lab tests/fakeapi tests/kube tests/integration
 	[ -s "$results/lab.xml" ] || echo "pytest did not finish" >>"$results/broken"
 }
 

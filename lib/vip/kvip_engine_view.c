@@ -231,7 +231,7 @@ static bool show_unclaimed(struct claim_walk *w, const struct kvip_cluster *c,
 	v.source = kvip_source_name((enum kvip_source)want->source);
 	v.advertise = block_name(c, block);
 	v.selected_by = by_name((uint8_t)by);
-	v.reason = kvip_select_address(&s, v.ns, v.addr);
+	v.reason = want->proxy ? KVIP_REASON_IP_MODE_PROXY : kvip_select_address(&s, v.ns, v.addr);
 	if (v.reason == KVIP_REASON_NONE)
 		v.reason = KVIP_REASON_NOT_SYNCHRONISED;
 	return w->fn(w->ctx, &v);
