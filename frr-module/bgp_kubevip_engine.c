@@ -16,10 +16,9 @@
 #include "frr/kvf_cmd.h"
 #include "frr/kvf_host.h"
 
-#include "bgpd/bgpd.h"
 #include "bgpd/bgp_vty.h"
+#include "bgpd/bgpd.h"
 
-#include "lib/version.h"
 #include "libfrr.h"
 #include "log.h"
 #include "module.h"
@@ -57,12 +56,11 @@ static void engine_start(void *loop)
 }
 
 extern const struct bgp_kubevip_entry bgp_kubevip_entry;
-const struct bgp_kubevip_entry bgp_kubevip_entry
-	__attribute__((visibility("default"))) = {
-		.abi = BGP_KUBEVIP_ABI,
-		.frr_version = FRR_VERSION,
-		.version = KUBEVIP_VERSION,
-		.start = engine_start,
+const struct bgp_kubevip_entry bgp_kubevip_entry __attribute__((visibility("default"))) = {
+	.abi = BGP_KUBEVIP_ABI,
+	.frr_version = KVF_BUILT_FOR,
+	.version = KUBEVIP_VERSION,
+	.start = engine_start,
 };
 
 FRR_COREMOD_SETUP(.name = "kubevip", .version = KUBEVIP_VERSION,

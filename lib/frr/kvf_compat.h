@@ -9,6 +9,11 @@
 
 #include <zebra.h>
 
+#include "lib/version.h"
+
+/* of the headers that this was compiled with, as frrmod_list's first entry has it at run time */
+#define KVF_BUILT_FOR FRR_VERSION
+
 #ifdef HAVE_FRR_EVENT
 #include "frrevent.h"
 #define kvf_event              event

@@ -15,7 +15,7 @@
 struct kvf_host_options {
 	struct kvf_event_loop *loop;
 	struct zebra_privs_t *privs;
-	const char *name;       /* "kubewatch", "bgpd": in the lock file, in logs and as User-Agent */
+	const char *name; /* "kubewatch", "bgpd": in the lock file, in logs and as User-Agent */
 	const char *state_path; /* of the state file; NULL: where both shells have it */
 	bool flush_and_exit;    /* kubewatch --flush */
 	/* The module: libfrr's one hook for prefix-lists is bgpd's, so ours are looked at each
