@@ -186,7 +186,7 @@ class World:
         lab.r1.write_etc("kubevip/ca.crt", self.api.pki.ca.read_text())
         lab.r1.write_etc("kubevip/token", TOKEN)
         config = CONFIG.format(url=self.api.url, range=RANGE)
-        lab.r1.install_kubewatch(KubewatchSetup(self._kubewatch, config))
+        lab.r1.install(KubewatchSetup(self._kubewatch, config))
         lab.r1.config(R1_WITHOUT_IPV6)
         lab.r2.kill("bgpd")
         words = lan(11)[4], lan(10)[4], str(AS), PASSWORD

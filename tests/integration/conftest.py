@@ -1,4 +1,4 @@
-"""The lab for integration tests: raised once, put back in order before each module."""
+"""The lab for integration tests: raised once for each shell, put in order before each module."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import pytest
 
 from tests.fakeapi import FakeApiProcess, Pki
 from tests.kube import KubeApi, find_assets
-from tests.lab import Lab, Router
+from tests.lab import Lab, Router, ShellSetup
 from tests.lab.router import FRR_BIN
 from tests.lab.seedlab import lan
+from tests.lab.shell import find_kubewatch, find_module
 
 from .faillab import VIP, Scene, TypedRoutes
 from .kubelab import KubeLab, new_api
+from .shells import KUBEWATCH, shells_of
 from .test_api_faults import Faulty
 from .test_api_faults_slow import SlowFaults
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -30,6 +30,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if Path(__file__).parent in item.path.parents:
                 item.add_marker(pytest.mark.skip(reason=missing))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every test that needs a shell runs with both (see shells.py)."""
+    if "shell" in metafunc.fixturenames:
+        metafunc.parametrize("shell", shells_of(metafunc), indirect=True, scope="session")
 
 
 def _missing() -> str:
@@ -51,13 +57,25 @@ def pytest_runtest_makereport(item: pytest.Item):
         return
     report.sections.append(("lab", used.describe() + "\n" + used.logs()))
     if watched := getattr(item, "funcargs", {}).get("kube"):
-        report.sections.append(("kubewatch", watched.describe()))
+        report.sections.append(("shell", watched.describe()))
 
 
 @pytest.fixture(scope="session")
-def raised_lab() -> Iterator[Lab]:
-    """One lab for the whole session: three nodes, FRR's daemons started directly."""
-    with Lab() as lab:
+def shell(request: pytest.FixtureRequest) -> ShellSetup:
+    """What is under test: kubewatch ($KUBEWATCH) or the module ($KUBEVIP_MODULES), or as built."""
+    if request.param == KUBEWATCH:
+        setup = find_kubewatch(os.environ.get("KUBEWATCH", ""))
+    else:
+        setup = find_module(os.environ.get("KUBEVIP_MODULES", ""))
+    if setup is None:
+        pytest.skip("not built; set KUBEWATCH to its path and KUBEVIP_MODULES to build/frr-module")
+    return setup
+
+
+@pytest.fixture(scope="session")
+def raised_lab(shell: ShellSetup) -> Iterator[Lab]:
+    """One lab for all tests of a shell: three nodes, FRR's daemons started directly."""
+    with Lab(shell=shell) as lab:
         yield lab
 
 
@@ -70,7 +88,7 @@ def lab(raised_lab: Lab) -> Lab:
 
 @pytest.fixture
 def r1(lab: Lab) -> Router:
-    """Router one, where kubewatch runs."""
+    """Router one, where the shell runs."""
     return lab.r1
 
 
@@ -103,12 +121,11 @@ def api(lab: Lab, module_api: FakeApiProcess) -> FakeApiProcess:
 
 @pytest.fixture(scope="session")
 def kubewatch_binary() -> Path:
-    """The daemon under test: $KUBEWATCH, or what the build left."""
-    built = [ROOT / "kubewatch" / "kubewatch", ROOT / "build" / "kubewatch" / "kubewatch"]
-    for candidate in [Path(os.environ.get("KUBEWATCH", "")), *built]:
-        if candidate.is_file():
-            return candidate
-    pytest.skip("kubewatch is not built; set KUBEWATCH to its path")
+    """kubewatch, for tests of what it does without a router."""
+    setup = find_kubewatch(os.environ.get("KUBEWATCH", ""))
+    if setup is None:
+        pytest.skip("kubewatch is not built; set KUBEWATCH to its path")
+    return setup.binary
 
 
 @pytest.fixture(scope="session")
@@ -121,20 +138,20 @@ def kube_server(raised_lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 @pytest.fixture(scope="module")
-def kube(lab: Lab, kube_server: KubeApi, kubewatch_binary: Path) -> KubeLab:
-    """The same with the lab's nodes in it and nothing else; the module starts kubewatch itself."""
-    kubelab = KubeLab(lab, kube_server, kubewatch_binary)
+def kube(lab: Lab, kube_server: KubeApi) -> KubeLab:
+    """The same with the lab's nodes in it and nothing else; the module starts the shell itself."""
+    kubelab = KubeLab(lab, kube_server)
     kubelab.found_cluster()
     return kubelab
 
 
 @pytest.fixture
-def scene(lab: Lab, api: FakeApiProcess, kubewatch_binary: Path) -> Iterator[Scene]:
-    """kubewatch of r1, configured and not started, with an empty state directory."""
-    scene = Scene(lab, api, kubewatch_binary)
+def scene(lab: Lab, api: FakeApiProcess) -> Iterator[Scene]:
+    """The shell of r1, configured and not started, with an empty state directory."""
+    scene = Scene(lab, api)
     scene.configure()
     yield scene
-    lab.reset()
+    lab.clear()
 
 
 @pytest.fixture
@@ -154,16 +171,16 @@ def operator(lab: Lab) -> Iterator[TypedRoutes]:
 
 
 @pytest.fixture
-def faulty(lab: Lab, api: FakeApiProcess, kubewatch_binary: Path) -> Iterator[Faulty]:
-    """kubewatch of r1, not started; its routes stay for the next test, which finds them again."""
-    found = Faulty(lab, api, kubewatch_binary)
+def faulty(lab: Lab, api: FakeApiProcess) -> Iterator[Faulty]:
+    """The shell of r1, not started; its routes stay for the next test, which finds them again."""
+    found = Faulty(lab, api)
     yield found
     found.end()
 
 
 @pytest.fixture(scope="session")
-def slow_faults(pki: Pki, kubewatch_binary: Path) -> Iterator[SlowFaults]:
+def slow_faults(pki: Pki, shell: ShellSetup) -> Iterator[SlowFaults]:
     """Faults that need minutes, in a lab of their own: begun early, looked at late."""
-    faults = SlowFaults(pki, kubewatch_binary)
+    faults = SlowFaults(pki, shell)
     yield faults
     faults.close()

@@ -1,14 +1,14 @@
-"""What tests of failures do over and over: kubewatch on r1, a fake API server, and who saw what.
+"""What tests of failures do over and over: a shell on r1, a fake API server, and who saw what.
 
-A `Scene` is one router with kubewatch. Its statements about "never" (no kernel delete, no
-withdrawal) are made by `unharmed`, which ends with a VIP of its own that goes the whole way: what
-is older than that VIP's arrival has been seen by then, so that no test needs to wait and hope.
+A `Scene` is one router with kubewatch or with the module. Its statements about "never" (no kernel
+delete, no withdrawal) are made by `unharmed`, which ends with a VIP of its own that goes the whole
+way: what is older than that VIP's arrival has been seen by then, so that no test needs to wait and
+hope.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import time
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Callable, Iterable, Iterator
 
 from tests.fakeapi import FakeApiProcess, objects
-from tests.lab import KubewatchSetup, Lab, Namespace, Router, poll
+from tests.lab import Lab, Namespace, Router, poll
 from tests.lab.netns import PYTHON, CommandError
 from tests.lab.seedlab import lan
 
@@ -59,12 +59,13 @@ def web(*prefixes: str, nodes: Iterable[str] = NODES, **more: object) -> list[di
 
 
 class Scene:
-    """kubewatch on r1, fed by a fake API server. Nothing runs before start()."""
+    """The lab's shell on r1, fed by a fake API server. Nothing runs before start()."""
 
-    def __init__(self, lab: Lab, api: FakeApiProcess, binary: Path) -> None:
+    def __init__(self, lab: Lab, api: FakeApiProcess) -> None:
         self.lab, self.api = lab, api
         self.r1, self.r2 = lab.r1, lab.r2
-        self.binary = binary
+        self.shell = lab.r1.shell
+        self.shell.stop()
         self.prepare_state_directory()
         self.r1.write_etc("kubevip/lab.kubeconfig", api.kubeconfig())
 
@@ -72,37 +73,33 @@ class Scene:
 
     @property
     def state_directory(self) -> Path:
-        """/var/lib/kubevip of r1, which a package would have made."""
-        return self.r1.directory / "lib" / "kubevip"
+        """/var/lib/kubevip of r1."""
+        return self.r1.state_directory
 
     @property
     def state_file(self) -> Path:
-        """Where kubewatch records what is ours."""
-        return self.state_directory / STATE
+        """Where it is recorded what is ours."""
+        return self.r1.state_directory / STATE
 
     def prepare_state_directory(self) -> None:
         """As after the installation: there, empty, of user frr."""
-        self.state_directory.mkdir(exist_ok=True)
-        self.state_directory.chmod(0o755)
-        owner = self.r1.etc.stat()
-        os.chown(self.state_directory, owner.st_uid, owner.st_gid)
-        for left in (self.r1.run_dir / STATE, *self.state_directory.iterdir()):
+        self.r1.make_state_directory()
+        for left in (self.r1.run_dir / STATE, *self.r1.state_directory.iterdir()):
             left.unlink(missing_ok=True)
 
     def configure(self, *more: str, lines: Iterable[str] = CONFIG) -> None:
-        """Write kubewatch.conf for the next start."""
-        config = "\n".join([*lines, *more]) + "\n"
-        self.r1.install_kubewatch(KubewatchSetup(self.binary, config))
+        """The configuration for the next start."""
+        self.shell.configure([*lines, *more])
 
     def start(self, *, synchronised: bool = True) -> None:
-        """Start kubewatch; by default return when it knows everything the API says."""
-        self.r1.start("kubewatch")
+        """Start the shell; by default return when it knows everything the API says."""
+        self.shell.start()
         if synchronised:
             self.wait_synchronised()
 
     def kill(self, sig: int = signal.SIGKILL) -> int:
-        """End kubewatch."""
-        return self.r1.kill("kubewatch", sig)
+        """End it."""
+        return self.shell.kill(sig)
 
     def restart(self, sig: int = signal.SIGKILL, *, synchronised: bool = True) -> None:
         """End it and start it again."""
@@ -110,20 +107,20 @@ class Scene:
         self.start(synchronised=synchronised)
 
     def type(self, *lines: str) -> None:
-        """Type configuration into the running kubewatch, which applies it when it has settled."""
-        self.r1.vty("kubewatch", "configure terminal", *lines)
+        """Type configuration into the running shell, which applies it when it has settled."""
+        self.shell.type(*lines)
 
     def order(self, command: str) -> str:
         """A command of the enable node; returns what it said."""
-        return self.r1.vty("kubewatch", command)
+        return self.shell.vty(command)
 
-    # ---- what kubewatch says -----------------------------------------------------------------
+    # ---- what the shell says --------------------------------------------------------------------
 
-    def show(self, what: str = "", daemon: str = "kubewatch") -> dict:
-        """`show kubevip ... json`."""
-        return self.r1.vty_json(daemon, f"show kubevip {what}".strip())
+    def show(self, what: str = "", daemon: str | None = None) -> dict:
+        """`show kubevip ... json`; `daemon`: of another process than the lab's shell."""
+        return self.r1.vty_json(daemon or self.shell.daemon, f"show kubevip {what}".strip())
 
-    def trouble(self, daemon: str = "kubewatch") -> set[str]:
+    def trouble(self, daemon: str | None = None) -> set[str]:
         """The kinds of trouble on the first page."""
         return {item["kind"] for item in self.show(daemon=daemon)["trouble"]}
 
@@ -143,7 +140,7 @@ class Scene:
         """Return when the state file says of which cluster it speaks, and as of when."""
         poll(lambda: "\nC lab " in self.state_file.read_text(), 10, "the state file names lab")
 
-    def vip(self, prefix: str = VIP, daemon: str = "kubewatch") -> dict:
+    def vip(self, prefix: str = VIP, daemon: str | None = None) -> dict:
         """What is shown of one VIP; {} when there is nothing."""
         return self.show(f"vip {prefix}", daemon)["vips"].get(prefix, {})
 
@@ -241,9 +238,12 @@ class Scene:
     ) -> Iterator[None]:
         """No withdrawal of these VIPs at the peer and, with `kernel`, no delete in r1's kernel.
 
-        Judged after `until` (default: kubewatch is synchronised, and the witness went its way).
+        Judged after `until` (default: the shell is synchronised, and the witness went its way).
         IPv6 is not judged in the kernel: zebra replaces such a route by a delete and an add, unless
         it was started with --v6-rr-semantics (see test_failure_kernel.py).
+
+        Where the module was ended in the block, its BGP session went with it, and with that what
+        the peer had: no UPDATE withdraws them, and with the next session it has them all again.
         """
         began = time.time()
         with self.r1.monitor() as monitor:
@@ -259,7 +259,10 @@ class Scene:
             ipv4 = [prefix for prefix in prefixes if ":" not in prefix]
             deleted = [line for prefix in ipv4 for line in monitor.deleted(prefix, began)]
             assert deleted == [], "deleted in r1's kernel"
-        assert self.at_peer(*prefixes) == set(prefixes)
+        if self.shell.carries_bgp and self.shell.pid():
+            self.wait_peer(*prefixes)
+        elif not self.shell.carries_bgp:
+            assert self.at_peer(*prefixes) == set(prefixes)
 
     def send_witness(self) -> None:
         """A VIP comes, reaches r2's kernel, and goes."""
@@ -271,11 +274,17 @@ class Scene:
         self.wait_gone(witness)
 
     def send_operators_witness(self) -> None:
-        """The same with a static route of the operator: where kubewatch cannot, or must not."""
+        """The same with a static route of the operator: where we cannot, or must not.
+
+        Without bgpd it goes as far as r1's kernel.
+        """
         witness = prefix_of(WITNESS)
         line = f"ip route {witness} {UPSTREAM} tag 77"
         self.r1.config([line])
-        self.wait_peer(witness)
+        if self.r1.pid("bgpd"):
+            self.wait_peer(witness)
+        else:
+            poll(lambda: self.route(witness), 10, f"{witness} in r1's kernel")
         self.r1.config([f"no {line}"])
         self.wait_gone(witness)
 

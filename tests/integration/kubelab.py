@@ -1,20 +1,19 @@
-"""The lab with a real Kubernetes API in it and kubewatch on r1, and what "routed" and "gone" mean.
+"""The lab with a real Kubernetes API in it and a shell on r1, and what "routed" and "gone" mean.
 
-A VIP is looked at from four sides, because each can be wrong alone: kubewatch's JSON, r1's kernel,
+A VIP is looked at from four sides, because each can be wrong alone: the shell's JSON, r1's kernel,
 r2's kernel (that is: through BGP), and the peer's log, which also knows what was there for a moment
 only. A few VIPs of nobody's test, the bystanders, are there all the time: see KubeLab.check_peace().
 """
 
 from __future__ import annotations
 
-import shutil
 import time
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Callable, Iterable
 
 from tests.kube import CRDS, RBAC, KubeApi, KubeError, endpoint, service_path, slice_path
-from tests.lab import KubewatchSetup, Lab, poll
+from tests.lab import Lab, poll
 from tests.lab.seedlab import lan
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,12 +62,12 @@ def family_of(vip: str) -> int:
 
 
 class KubeLab:
-    """One module's use of the lab: cluster emptied, bystanders in it, kubewatch watching."""
+    """One module's use of the lab: cluster emptied, bystanders in it, the shell watching."""
 
-    def __init__(self, lab: Lab, api: KubeApi, binary: Path) -> None:
+    def __init__(self, lab: Lab, api: KubeApi) -> None:
         self.lab, self.api, self.client = lab, api, api.client
         self.r1, self.r2 = lab.r1, lab.r2
-        self._binary = binary
+        self.shell = lab.r1.shell
         self._own: set[str] = set()
         self.began = time.time()
         self.nodes_change = False
@@ -142,7 +141,7 @@ class KubeLab:
         changed = {key.replace("_", "-"): value for key, value in labels.items()}
         self.client.patch(path, {"metadata": {"labels": changed}})
 
-    # ---- kubewatch -------------------------------------------------------------------------
+    # ---- the shell -------------------------------------------------------------------------
 
     def token(self) -> str:
         """A fresh token of the packaged ServiceAccount."""
@@ -163,19 +162,19 @@ class KubeLab:
         self.r1.write_etc("kubevip/lab.kubeconfig", self.api.kubeconfig_cert().read_text())
 
     def watch(self, config: str = CLUSTER) -> None:
-        """Start kubewatch with the bystanders there; returns when they are routed."""
+        """Start the shell with the bystanders there; returns when they are routed."""
         self.service("bystanders", "steady", STEADY, STEADY6)
         self.service("bystanders", "pinned", PINNED, nodes=["kube3"], policy="Local")
-        self._make_state_directory()
-        self.r1.install_kubewatch(KubewatchSetup(self._binary, HEAD + config))
-        self.r1.start("kubewatch")
+        self.shell.stop()
+        self.shell.configure(HEAD + config)
+        self.shell.start()
         self.routed(STEADY)
         self.routed(STEADY6)
         self.routed(PINNED, "kube3")
 
     def command(self, *commands: str) -> str:
-        """Commands on kubewatch's vty, as its operator types them."""
-        return self.r1.vty("kubewatch", *commands)
+        """Commands on the shell's vty, as its operator types them."""
+        return self.shell.vty(*commands)
 
     def configure(self, *lines: str) -> None:
         """Configuration typed through the vty."""
@@ -193,7 +192,7 @@ class KubeLab:
 
     def show(self, what: str = "") -> dict:
         """`show kubevip WHAT json`."""
-        return self.r1.vty_json("kubewatch", f"show kubevip {what}".rstrip())
+        return self.shell.vty_json(f"show kubevip {what}".rstrip())
 
     def cluster(self, name: str = "lab") -> dict:
         """What `show kubevip cluster NAME json` says."""
@@ -219,12 +218,12 @@ class KubeLab:
         return self.shown_node(name)["blocks"][block]["reason"]
 
     def describe(self) -> str:
-        """What kubewatch says of everything, for failure reports."""
+        """What the shell says of everything, for failure reports."""
         try:
             looks = ("", "cluster", "vip", "service", "node")
             return "\n".join(self.command(f"show kubevip {look}") for look in looks)
         except (OSError, AssertionError) as error:
-            return f"kubewatch does not answer: {error}"
+            return f"{self.shell.daemon} does not answer: {error}"
 
     # ---- what must be ------------------------------------------------------------------------
 
@@ -249,14 +248,14 @@ class KubeLab:
         assert self._at_peer(vip)
 
     def without_route(self, vip: str, within: float = 20) -> None:
-        """Wait until neither kernel has the VIP, whatever kubewatch says of it."""
+        """Wait until neither kernel has the VIP, whatever the shell says of it."""
         self._touch(vip)
         prefix = host_prefix(vip)
         poll(lambda: self._r1_hops(vip) is None, within, f"r1's kernel is without {prefix}")
         poll(lambda: not self._at_peer(vip), within, f"r2's kernel is without {prefix}")
 
     def gone(self, vip: str, reason: str | None = None, within: float = 20) -> None:
-        """Wait until nobody has the VIP; `reason` is what kubewatch says of it, None: nothing."""
+        """Wait until nobody has the VIP; `reason` is what the shell says of it, None: nothing."""
         self.without_route(vip, within)
         poll(lambda: self._dismissed(vip, reason), within, f"{vip} is not routed: {reason}")
         kinds = self.kinds(vip)
@@ -273,7 +272,7 @@ class KubeLab:
         assert self.kinds(vip) == [], f"{vip} was routed for a while"
 
     def refused(self, namespace: str, name: str, vip: str | None, reason: str) -> None:
-        """Wait until kubewatch says why it does not take this address; None: there is none."""
+        """Wait until the shell says why it does not take this address; None: there is none."""
         poll(
             lambda: self.claim(namespace, name, vip)["reason"] == reason,
             20,
@@ -291,7 +290,7 @@ class KubeLab:
         assert sum(answers.values()) == 60
 
     def until(self, fn: Callable[[], object], what: str, within: float = 20) -> None:
-        """Wait for something that kubewatch shows."""
+        """Wait for something that the shell shows."""
         poll(fn, within, what)
 
     def fence(self) -> None:
@@ -339,12 +338,6 @@ class KubeLab:
         """A VIP that a test asks for is the test's own, but for the bystanders."""
         if vip not in BYSTANDERS:
             self._own.add(host_prefix(vip))
-
-    def _make_state_directory(self) -> None:
-        """/var/lib/kubevip, as the packages make it; its contents go with Router.forget_state()."""
-        path = self.r1.directory / "lib" / "kubevip"
-        path.mkdir(exist_ok=True)
-        shutil.chown(path, "frr", "frr")
 
     def _r1_hops(self, vip: str) -> list[tuple[str, str]] | None:
         route = self.r1.kernel_routes(family_of(vip)).get(host_prefix(vip))

@@ -84,14 +84,14 @@ def change_of(plural: str, scene: Scene) -> Change:
 
 
 class Faulty(Scene):
-    """kubewatch with three VIPs, and an API server about to misbehave."""
+    """A shell with three VIPs, and an API server about to misbehave."""
 
     _running = ExitStack()
     pid: int | None = None
     began = 0.0
 
     def begin(self, *, streaming: bool = True, lines: Iterable[str] = CONFIG) -> None:
-        """Start kubewatch; return when the three VIPs are everywhere and every kind is watched."""
+        """Start the shell; return when the three VIPs are everywhere and every kind is watched."""
         self._running = ExitStack()
         self.api.set_streaming_lists(streaming)
         self.api.put(*cluster_objects())
@@ -108,15 +108,14 @@ class Faulty(Scene):
     def watch_out(self) -> None:
         """From here on nothing may be lost."""
         self._monitor = self._running.enter_context(self.r1.monitor())
-        self.pid, self.began = self.r1.pid("kubewatch"), time.time()
+        self.pid, self.began = self.shell.pid(), time.time()
 
     def end(self) -> None:
-        """End kubewatch; its routes stay, the next start finds them."""
+        """End the shell; its routes stay, the next start finds them."""
         self._running.close()
-        if self.r1.pid("kubewatch"):
-            self.r1.kill("kubewatch")
+        self.shell.stop()
 
-    # ---- what kubewatch says -----------------------------------------------------------------
+    # ---- what the shell says -----------------------------------------------------------------
 
     def client(self) -> dict:
         """`show kubevip cluster lab`."""
@@ -184,7 +183,7 @@ class Faulty(Scene):
         assert [line for p in prefixes for line in self._monitor.deleted(p, self.began)] == []
         told = self.lab.peerlog.updates(self.began)
         assert [u for u in told if u.kind == "withdraw" and u.prefix in prefixes] == []
-        assert self.r1.pid("kubewatch") == self.pid
+        assert self.shell.pid() == self.pid
 
     # ---- making things happen --------------------------------------------------------------------
 
@@ -491,7 +490,7 @@ def test_fault_from_the_start(action: str, args: dict, patient: bool, faulty: Fa
     faulty.kill()
     faulty.api.fault(action, PATH["services"], times=None, **args)
     faulty.start(synchronised=False)
-    faulty.pid = faulty.r1.pid("kubewatch")
+    faulty.pid = faulty.shell.pid()
     faulty.wait_kind("services", "an error is shown", lastError=bool)
     assert faulty.client()["state"] == "starting"
     assert "not-synchronised" in faulty.trouble()
@@ -554,7 +553,7 @@ def test_every_request_shows_the_token_and_who_we_are(by_hand: Faulty) -> None:
     for request in asked:
         headers = request["headers"]
         assert request["method"] == "GET"
-        assert headers["user-agent"].startswith("kubewatch/"), request
+        assert headers["user-agent"].startswith(f"{by_hand.shell.daemon}/"), request
         assert headers["authorization"] == "Bearer first"
         assert headers["accept"] == "application/json"
         assert request["verb"] != "watch" or "accept-encoding" not in headers, request

@@ -183,7 +183,7 @@ def test_empty_list_is_followed_when_the_operator_says_so(faulty: Faulty) -> Non
     faulty.untouched()
     faulty.order("clear kubevip withdraw-guard cluster lab")
     faulty.wait_gone(*TABLE)
-    assert faulty.r1.pid("kubewatch") == faulty.pid
+    assert faulty.shell.pid() == faulty.pid
 
 
 def test_place_in_a_list_is_forgotten(faulty: Faulty) -> None:

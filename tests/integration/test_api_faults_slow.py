@@ -11,13 +11,12 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Callable
 
 import pytest
 
 from tests.fakeapi import FakeApiProcess, Pki, objects
-from tests.lab import KubewatchSetup, Lab
+from tests.lab import Lab, ShellSetup
 from tests.lab.wait import poll as poll_often
 from tests.lab.seedlab import lan, vips
 
@@ -45,7 +44,7 @@ class Cluster:
         self._fault = fault
 
     def config(self) -> list[str]:
-        """Its lines of kubewatch.conf."""
+        """Its lines of configuration."""
         text = self.api.kubeconfig()
         self.lab.r1.write_etc(f"kubevip/{self.name}.kubeconfig", text)
         lines = [
@@ -64,7 +63,7 @@ class Cluster:
     def show(self) -> dict:
         """`show kubevip cluster NAME`."""
         command = f"show kubevip cluster {self.name}"
-        return self.lab.r1.vty_json("kubewatch", command)["clusters"][self.name]
+        return self.lab.r1.shell.vty_json(command)["clusters"][self.name]
 
     def kind(self, plural: str) -> dict:
         """One kind in it."""
@@ -92,7 +91,7 @@ class Cluster:
 
     def relist(self) -> None:
         """As the operator's command."""
-        self.lab.r1.vty("kubewatch", f"clear kubevip cluster {self.name}")
+        self.lab.r1.shell.vty(f"clear kubevip cluster {self.name}")
 
     def break_watches(self) -> None:
         """They begin anew."""
@@ -249,13 +248,13 @@ FAULTS = [
 
 
 class SlowFaults:
-    """All of them in one kubewatch, each played by a thread."""
+    """All of them in one process, each played by a thread."""
 
-    def __init__(self, pki: Pki, binary: Path) -> None:
-        self._lab = Lab(nodes=NODES).up()
+    def __init__(self, pki: Pki, shell: ShellSetup) -> None:
+        self._lab = Lab(nodes=NODES, shell=shell).up()
         self._errors: dict[str, BaseException] = {}
         self._clusters = [Cluster(self._lab, pki, i + 1, fault) for i, fault in enumerate(FAULTS)]
-        self._start(binary)
+        self._start()
         self._threads = {
             fault.name: threading.Thread(target=self._play, args=(fault, cluster), daemon=True)
             for fault, cluster in zip(FAULTS, self._clusters)
@@ -263,15 +262,15 @@ class SlowFaults:
         for thread in self._threads.values():
             thread.start()
 
-    def _start(self, binary: Path) -> None:
-        router = self._lab.r1
+    def _start(self) -> None:
+        shell = self._lab.r1.shell
+        shell.stop()
         lines = [line for cluster in self._clusters for line in cluster.config()]
-        config = "\n".join(["debug kubevip api", *lines]) + "\n"
-        router.install_kubewatch(KubewatchSetup(binary, config))
+        shell.configure(["debug kubevip api", *lines])
         self._began = time.time()
-        self._monitor = router.monitor().__enter__()
-        router.start("kubewatch")
-        self._pid = router.pid("kubewatch")
+        self._monitor = self._lab.r1.monitor().__enter__()
+        shell.start()
+        self._pid = shell.pid()
 
     def _play(self, fault: SlowFault, cluster: Cluster) -> None:
         try:
@@ -296,12 +295,12 @@ class SlowFaults:
         return vips(addresses) + [update for update in told if update.kind == "withdraw"]
 
     def same_process(self) -> bool:
-        """Whether kubewatch is the one that was started."""
-        return self._lab.r1.pid("kubewatch") == self._pid
+        """Whether it is the process that was started."""
+        return self._lab.r1.shell.pid() == self._pid
 
     def describe(self) -> str:
-        """For failures: what kubewatch says of each cluster."""
-        return self._lab.r1.vty("kubewatch", "show kubevip cluster") + self._lab.logs()
+        """For failures: what is shown of each cluster."""
+        return self._lab.r1.shell.vty("show kubevip cluster") + self._lab.logs()
 
     def close(self) -> None:
         """Take it down; threads that are not finished end with an error."""

@@ -181,7 +181,7 @@ def test_tag_changed(watched: Scene) -> None:
 
 @pytest.fixture
 def in_table(scene: Scene) -> Scene:
-    """kubewatch with routes for a kernel table, and a VIP there."""
+    """A shell with routes for a kernel table, and a VIP there."""
     scene.configure("kubevip cluster lab advertise web table 100")
     scene.start()
     scene.add(VIP, wait=False)
@@ -227,7 +227,7 @@ def test_unconfirmed_is_not_said_of_a_table(in_table: Scene) -> None:
 
 @pytest.fixture
 def listed(scene: Scene) -> Iterator[Scene]:
-    """kubewatch with a prefix-list as a further guard."""
+    """A shell with a prefix-list as a further guard."""
     scene.configure(PREFIX_LIST, PERMIT_ALL)
     scene.start()
     scene.add(VIP)

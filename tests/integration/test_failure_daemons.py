@@ -1,7 +1,7 @@
 """FRR's daemons die without watchfrr, and VIPs that change in that moment (facts/frr-zebra.md).
 
 A lone zebra that is killed takes bgpd's subscription with it: bgpd hears nothing of later changes
-until it is restarted. So only our side is looked at there: the kernel, and what kubewatch shows.
+until it is restarted. So only our side is looked at there: the kernel, and what is shown.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def test_changes_while_zebra_is_down(lone_zebra: Scene) -> None:
     poll(lambda: OTHERS[0] not in scene.r1.zebra_routes(), 10, "in zebra, too")
 
 
-def test_kubewatch_restarts_while_zebra_is_down(lone_zebra: Scene) -> None:
+def test_shell_restarts_while_zebra_is_down(lone_zebra: Scene) -> None:
     """It starts without zebra, and with the API down: the record is all it has."""
     scene = lone_zebra
     scene.wait_identity_recorded()

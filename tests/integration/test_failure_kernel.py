@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests.fakeapi import FakeApiProcess, Pki
-from tests.lab import Lab
+from tests.lab import Lab, ShellSetup
 from tests.lab.seedlab import lan
 
 from .faillab import Scene, prefix_of
@@ -16,12 +14,12 @@ VIP6 = prefix_of(128, 6)
 
 
 @pytest.mark.parametrize("option", ["", "--v6-rr-semantics"], ids=["default", "v6-rr-semantics"])
-def test_ipv6_route_is_replaced(option: str, pki: Pki, kubewatch_binary: Path) -> None:
+def test_ipv6_route_is_replaced(option: str, pki: Pki, shell: ShellSetup) -> None:
     """Without the option zebra deletes and adds, so that each change is a gap of its making."""
-    with Lab(r1_options={"zebra": option}) as lab:
+    with Lab(r1_options={"zebra": option}, shell=shell) as lab:
         with FakeApiProcess(lan(20)[4], 6443, pki, lab.api) as api:
             api.put(*lab.node_objects())
-            scene = Scene(lab, api, kubewatch_binary)
+            scene = Scene(lab, api)
             scene.configure()
             scene.start()
             scene.add(VIP6)

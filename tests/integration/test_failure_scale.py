@@ -21,9 +21,9 @@ LIST = "ip prefix-list KUBEVIP seq 20 permit 10.77.0.0/16 ge 32"
 @pytest.fixture
 def wide(watched: Scene) -> Iterator[Scene]:
     """r1's route-map lets the test network pass."""
-    watched.r1.config([LIST])
+    watched.r1.keep(LIST)
     yield watched
-    watched.r1.config([f"no {LIST}"])
+    watched.r1.drop(LIST)
 
 
 def services(count: int) -> list[dict]:

@@ -23,7 +23,7 @@ SERVERS_OWN = ("uid", "resourceVersion", "creationTimestamp", "generation", "man
 
 @pytest.fixture(scope="module", autouse=True)
 def watching(kube: KubeLab) -> None:
-    """kubewatch runs."""
+    """The shell runs."""
     kube.use_token_file()
     kube.watch()
 

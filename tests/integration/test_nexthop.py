@@ -66,19 +66,21 @@ def uplink(lab: Lab) -> Iterator[None]:
     And r1 has the line without which zebra 8.4.4, now and then, installs nothing any more after a
     short flap, no route of anybody: it takes next-hop objects for there that the kernel dropped.
     """
-    lab.r1.config([f"no {KERNEL_OBJECTS}", *SESSION.format(peer="10.0.12.2").splitlines()])
+    session = SESSION.format(peer="10.0.12.2").splitlines()
+    shutdown = bgp(*(f"neighbor {peer} shutdown" for peer in LAN_SESSIONS["r1"]))
+    lab.r1.config([f"no {KERNEL_OBJECTS}"])
+    lab.r1.keep(*session, *shutdown)
     lab.r2.config(SESSION.format(peer="10.0.12.1"))
-    for peer in LAN_SESSIONS["r1"]:
-        lab.r1.config(bgp(f"neighbor {peer} shutdown"))
     poll(
         lambda: lab.r1.kernel_routes(4)["172.16.88.0/24"]["nexthops"] == [(UPSTREAM, "uplink")],
         20,
         "r1 learned the clients' network over the uplink",
     )
     yield
-    for peer in LAN_SESSIONS["r1"]:
-        lab.r1.config(bgp(f"no neighbor {peer} shutdown"))
-    lab.r1.config([KERNEL_OBJECTS, *bgp("no neighbor 10.0.12.2")])
+    lab.r1.start_missing()
+    undo = bgp(*(f"no neighbor {peer} shutdown" for peer in LAN_SESSIONS["r1"]))
+    lab.r1.drop(*session, *shutdown, no=[*undo, *bgp("no neighbor 10.0.12.2")])
+    lab.r1.config([KERNEL_OBJECTS])
     lab.r2.config(bgp("no neighbor 10.0.12.1"))
     for peer in LAN_SESSIONS["r1"]:
         poll(lambda p=peer: lab.r1.bgp_established(p), 20, f"the session with {peer} is back")
@@ -159,7 +161,7 @@ def test_started_with_the_lan_down(scene: Scene, uplink: None) -> None:
     scene.lab.set_cable("r1", False)
     scene.api.put(*web(VIP))
     scene.start(synchronised=False)
-    poll(lambda: scene.show()["zebraConnected"], 10, "kubewatch runs")
+    poll(lambda: scene.show()["zebraConnected"], 10, "it runs")
     assert scene.route() is None
     scene.lab.set_cable("r1", True)
     scene.wait_up(VIP, deadline=60)  # the API server is on the nodes' LAN, too

@@ -232,7 +232,7 @@ def test_flush_outside_without_the_api(watched: Scene) -> None:
 
 
 def test_flush_outside_takes_nothing_from_one_that_runs(watched: Scene) -> None:
-    pid = watched.r1.inner_pid("kubewatch")
+    pid = watched.shell.inner_pid()
     with watched.unharmed(VIP):
         move_vty(watched, "first")
         said = flush_outside(watched, "-i", "/run/frr/flush.pid", check=False)
@@ -346,7 +346,7 @@ def test_damaged_state_is_refused(watched: Scene, how: str) -> None:
     assert "state-file" in watched.trouble()
     text = next(t["text"] for t in watched.show()["trouble"] if t["kind"] == "state-file")
     assert "kubevip.state.damaged" in text
-    assert "kubevip.state.damaged" in watched.r1.log_tail("kubewatch", 200)
+    assert "kubevip.state.damaged" in watched.shell.log_tail(200)
     with watched.unharmed(VIP):
         watched.api.accept()
     with watched.unharmed(VIP):
@@ -490,7 +490,7 @@ def second(watched: Scene) -> Iterator[Second]:
 
 
 def test_second_stands_by(watched: Scene, second: Second) -> None:
-    first_pid = watched.r1.inner_pid("kubewatch")
+    first_pid = watched.shell.inner_pid()
     watched.wait_synchronised()
     page = watched.show()
     assert page["standby"] == f"kubewatch (pid {first_pid})"
@@ -553,7 +553,7 @@ def test_vip_deleted_in_the_moment_of_takeover(watched: Scene, second: Second) -
     """The first one dies before it can withdraw; the second one knows from the record."""
     watched.add(OTHER)
     watched.wait_synchronised()
-    pid = watched.r1.kill("kubewatch", signal.SIGSTOP)
+    pid = watched.shell.kill(signal.SIGSTOP)
     watched.remove(OTHER)
     poll(lambda: not watched.vip(OTHER).get("routed"), 10, "the second one has seen it go")
     with watched.unharmed(VIP):

@@ -13,9 +13,10 @@ from typing import Iterator
 import pytest
 
 from tests.fakeapi import FakeApiProcess
-from tests.lab import KubewatchSetup, Lab, poll
+from tests.lab import KubewatchSetup, Lab, ShellSetup, poll
 
-from .faillab import CONFIG, VIP, Scene, prefix_of
+from .faillab import VIP, Scene, prefix_of
+from .shells import INSTRUMENTED, kubewatch_only
 
 OTHER = prefix_of(129)
 ENV = {
@@ -25,17 +26,20 @@ ENV = {
 
 
 @pytest.fixture
-def sanitized(lab: Lab, api: FakeApiProcess) -> Iterator[Scene]:
+def sanitized(lab: Lab, api: FakeApiProcess, shell: ShellSetup) -> Iterator[Scene]:
     """A scene with the binary of $KUBEWATCH_SANITIZED (check.sh sets it)."""
     binary = Path(os.environ.get("KUBEWATCH_SANITIZED", ""))
     if not binary.is_file():
         pytest.skip("set KUBEWATCH_SANITIZED to a kubewatch built by `make check-asan`")
-    scene = Scene(lab, api, binary)
-    scene.r1.install_kubewatch(KubewatchSetup(binary, "\n".join(CONFIG) + "\n", env=ENV))
+    lab.r1.install(KubewatchSetup(binary, env=ENV))
+    scene = Scene(lab, api)
+    scene.configure()
     yield scene
-    lab.reset()
+    lab.clear()
+    lab.r1.install(shell)
 
 
+@kubewatch_only(INSTRUMENTED)
 def test_a_day_under_sanitizers(sanitized: Scene) -> None:
     scene, lab = sanitized, sanitized.lab
     scene.start()
@@ -62,7 +66,7 @@ def test_a_day_under_sanitizers(sanitized: Scene) -> None:
     scene.restart()
     scene.type("no kubevip cluster lab")
     scene.wait_gone(VIP)
-    pid = scene.r1.pid("kubewatch")
+    pid = scene.shell.pid()
     scene.kill(15)
-    poll(lambda: scene.r1.pid("kubewatch") != pid, 20, "kubewatch ended")
+    poll(lambda: scene.shell.pid() != pid, 20, "kubewatch ended")
     assert scene.r1.sanitizer_reports() == {}

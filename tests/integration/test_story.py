@@ -131,7 +131,7 @@ STORY = [
 
 
 class Telling(Scene):
-    """The recording, told to kubewatch chapter by chapter."""
+    """The recording, told to the shell chapter by chapter."""
 
     def begin(self) -> None:
         """An empty cluster whose history is about to begin."""
@@ -140,12 +140,12 @@ class Telling(Scene):
         self.api.set_rv(100)
         self.configure("debug kubevip select", lines=CONFIG)
         self.start()
-        self.pid = self.r1.pid("kubewatch")
+        self.pid = self.shell.pid()
         self.told: Chapter | None = None
         self.broken = False
 
     def begin_late(self, until: int) -> None:
-        """Everything up to here has happened when kubewatch starts."""
+        """Everything up to here has happened when the shell starts."""
         self.recording = Recording(RECORDED, *KINDS)
         self.api.reset()
         self.api.set_rv(100)
@@ -161,7 +161,7 @@ class Telling(Scene):
         return versions
 
     def wait_told(self, versions: dict[str, int]) -> None:
-        """Return when kubewatch has heard all of it and has decided."""
+        """Return when it has heard all of it and has decided."""
 
         def heard() -> bool:
             page = self.show("cluster lab")["clusters"]["lab"]["kinds"]
@@ -191,9 +191,9 @@ class Telling(Scene):
 
 
 @pytest.fixture(scope="module")
-def telling(lab: Lab, module_api: FakeApiProcess, kubewatch_binary: Path) -> Iterator[Telling]:
-    """kubewatch at the beginning of the story."""
-    found = Telling(lab, module_api, kubewatch_binary)
+def telling(lab: Lab, module_api: FakeApiProcess) -> Iterator[Telling]:
+    """The shell at the beginning of the story."""
+    found = Telling(lab, module_api)
     found.begin()
     yield found
     lab.reset()
@@ -244,7 +244,7 @@ def test_story(chapter: Chapter, telling: Telling) -> None:
         for prefix in chapter.table:
             assert monitor.deleted(prefix, began) == [], "a change of next hops is no delete"
             assert "withdraw" not in telling.lab.peerlog.kinds(prefix, began)
-    assert telling.r1.pid("kubewatch") == telling.pid
+    assert telling.shell.pid() == telling.pid
     telling.broken = False
 
 

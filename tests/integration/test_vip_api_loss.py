@@ -18,7 +18,7 @@ ADDRESSES = {f"busy-{n}": (f"192.168.77.{50 + n}", f"192.168.77.{60 + n}") for n
 
 @pytest.fixture(scope="module", autouse=True)
 def watching(kube: KubeLab) -> None:
-    """kubewatch runs."""
+    """The shell runs."""
     kube.use_token_file()
     kube.watch()
 
@@ -54,16 +54,16 @@ def test_api_server_is_stopped_and_started(kube: KubeLab) -> None:
     vip = "192.168.77.50"
     kube.service("prod", "kept", vip)
     kube.routed(vip)
-    pid = kube.r1.pid("kubewatch")
+    pid = kube.shell.pid()
     kube.api.apiserver.stop(grace_s=1)
-    kube.until(lambda: "connect" in complaint(kube), "kubewatch says that nobody answers")
+    kube.until(lambda: "connect" in complaint(kube), "it is said that nobody answers")
     kube.routed(vip)
     kube.meets_every_node(vip)
     assert kube.cluster()["state"] == "live", "it is not stale before its watches' time is up"
     kube.api.apiserver.start()
     follows(kube, "after-stop", "192.168.77.51")
     assert kube.kinds(vip) == ["announce"]
-    assert kube.r1.pid("kubewatch") == pid
+    assert kube.shell.pid() == pid
     kube.delete_service("prod", "kept")
     kube.gone(vip)
 

@@ -1,4 +1,4 @@
-"""kubewatch's commands on a running router: configuration, orders, and what they leave alone."""
+"""Our commands on a running router: configuration, orders, and what they leave alone."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ RANGE = f"{LAB} vip-range 192.168.77.0/24"
 
 @pytest.fixture(scope="module", autouse=True)
 def watching(kube: KubeLab) -> None:
-    """kubewatch runs."""
+    """The shell runs."""
     kube.use_token_file()
     kube.watch(CLUSTER + MORE)
 
@@ -52,14 +52,13 @@ def running(kube: KubeLab) -> list[str]:
 
 def saved(kube: KubeLab) -> list[str]:
     """Our lines of the file."""
-    text = (kube.r1.etc / "kubewatch.conf").read_text()
-    return [line for line in text.splitlines() if line.startswith("kubevip ")]
+    return [line for line in kube.shell.saved() if line.startswith("kubevip ")]
 
 
 def restart(kube: KubeLab) -> None:
-    """kubewatch ends and starts again; the bystanders are confirmed afterwards."""
-    kube.r1.kill("kubewatch")
-    kube.r1.start("kubewatch")
+    """The shell ends and starts again; the bystanders are confirmed afterwards."""
+    kube.shell.kill()
+    kube.shell.start()
     kube.until(lambda: kube.cluster()["state"] == "live", "the cluster has synchronised again")
     for vip, nodes in ((STEADY, []), (STEADY6, []), (PINNED, ["kube3"])):
         kube.routed(vip, *nodes)
@@ -86,7 +85,7 @@ def test_written_configuration_is_the_same_after_a_restart(kube: KubeLab) -> Non
     """And the restart itself is nobody's business: no VIP is told again, none is missing."""
     before, digest = running(kube), kube.show()["tableDigest"]
     with kube.r1.monitor() as monitor:
-        kube.command("write")
+        kube.shell.write()
         assert saved(kube) == before
         restart(kube)
         kube.fence()

@@ -146,7 +146,7 @@ def service(kube: KubeLab, case: Case, index: int) -> None:
 
 @pytest.fixture(scope="module")
 def access(kube: KubeLab) -> Iterator[Access]:
-    """kubewatch runs with all clusters, and each has two VIPs."""
+    """The shell runs with all clusters, and each has two VIPs."""
     access = Access(kube)
     access.grant()
     kube.use_token_file()

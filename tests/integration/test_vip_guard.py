@@ -21,7 +21,7 @@ CONFIG = CLUSTER.replace("withdraw-guard 100", "withdraw-guard 50 min 3")
 
 @pytest.fixture(scope="module", autouse=True)
 def watching(kube: KubeLab) -> Iterator[None]:
-    """kubewatch runs, with a certificate: tokens do not outlive the accounts of an emptied etcd."""
+    """The shell runs, with a certificate: tokens do not outlive the accounts of an emptied etcd."""
     kube.use_certificate()
     kube.watch(CONFIG)
     yield

@@ -15,7 +15,7 @@ VIP = "192.168.77.128"
 
 @pytest.fixture(scope="module", autouse=True)
 def watching(kube: KubeLab) -> None:
-    """kubewatch runs, with a client certificate."""
+    """The shell runs, with a client certificate."""
     kube.use_certificate()
     kube.watch()
 
@@ -70,7 +70,7 @@ def test_node_is_excluded_by_label(kube: KubeLab) -> None:
 def test_cordoned_node_stays(kube: KubeLab) -> None:
     """Cordon is about new Pods; to take the traffic as well has caused outages elsewhere."""
     kube.node("kube1", unschedulable=True)
-    kube.until(lambda: kube.shown_node("kube1")["cordoned"], "kubewatch knows of the cordon")
+    kube.until(lambda: kube.shown_node("kube1")["cordoned"], "the cordon is known")
     kube.fence()
     kube.routed(STEADY)
     assert kube.kinds(STEADY) == []

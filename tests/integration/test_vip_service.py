@@ -22,7 +22,7 @@ kubevip reserved-prefix 192.168.77.240/28
 
 @pytest.fixture(scope="module", autouse=True)
 def watching(kube: KubeLab) -> None:
-    """kubewatch runs, with a ServiceAccount's token from a file."""
+    """The shell runs, with a ServiceAccount's token from a file."""
     kube.use_token_file()
     kube.watch(CONFIG)
 

@@ -17,8 +17,8 @@ from typing import Callable
 from tests.fakeapi import FakeApiProcess, Pki
 from tests.fakeapi.replay import Recording
 
-from .router import KubewatchSetup
 from .seedlab import Lab, lan
+from .shell import KubewatchSetup
 from .wait import poll
 
 RECORDED = Path(__file__).resolve().parents[1] / "data" / "recorded"
@@ -125,7 +125,7 @@ def show_routers(lab: Lab, vip: str) -> None:
 def tell(lab: Lab, story: FakeStory | RealStory, binary: Path) -> None:
     """The demonstration."""
     lab.r1.write_etc("kubevip/lab.kubeconfig", story.kubeconfig)
-    lab.r1.install_kubewatch(KubewatchSetup(binary, CONFIG))
+    lab.r1.install(KubewatchSetup(binary, CONFIG))
     lab.r1.start("kubewatch")
     say("Service prod/cd-bgp-svc is created; its load balancer gives it 192.168.77.128")
     story.service()

@@ -4,8 +4,8 @@ The router's directories are bind-mounted over /run, /etc/frr, /var/lib, /var/lo
 /usr/lib/frr in its private mount namespace. So no daemon needs an option that production does not
 have, watchfrr and Debian's own scripts work as they are, and the host is left untouched.
 
-kubewatch is copied into the router's own /usr/lib/frr, where an installed one would be: that also
-proves that the binary does not lean on its build tree.
+kubewatch is copied into the router's own /usr/lib/frr, and the module into its own directory of
+modules, where installed ones would be: that also proves that they do not lean on their build tree.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import os
 import pwd
 import shutil
 import signal
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Iterable, Iterator
 
@@ -23,37 +22,20 @@ from . import proc
 from .kernel import KernelRoute, kernel_routes
 from .monitor import RouteMonitor
 from .netns import CommandError, Namespace, Run
+from .shell import Shell, ShellSetup, is_ours, make_shell
 from .vty import vty
 from .wait import poll
 
 FRR_BIN = Path("/usr/lib/frr")
+FRR_MODULES = next(Path("/usr/lib").glob("*/frr/modules"), Path("/usr/lib/frr/modules"))
 FRR_DAEMONS = ("zebra", "mgmtd", "staticd", "bgpd")
 # Production waits 60 s between restarts, counted from the first start: too long for a test.
 WATCHFRR_OPTIONS = "--min-restart-interval 1 --max-restart-interval 2"
 BASE_OPTIONS = "-A 127.0.0.1 --limit-fds 1024"
 
 
-@dataclass
-class KubewatchSetup:
-    """How to run kubewatch. The default sanitizer options only say where a report goes:
-
-    a daemon has no stderr, so without log_path it would vanish.
-    """
-
-    binary: Path
-    config: str = ""
-    options: str = "-f /etc/frr/kubewatch.conf"
-    env: dict[str, str] = field(
-        default_factory=lambda: {
-            "ASAN_OPTIONS": "log_path=/var/log/frr/asan",
-            "UBSAN_OPTIONS": "log_path=/var/log/frr/ubsan:print_stacktrace=1",
-            "TSAN_OPTIONS": "log_path=/var/log/frr/tsan",
-        }
-    )
-
-
 class Router:
-    """One FRR router: zebra, staticd, bgpd (mgmtd where it exists) and, on demand, kubewatch."""
+    """One FRR router: zebra, staticd, bgpd (mgmtd where it exists) and, on demand, our shells."""
 
     def __init__(
         self,
@@ -63,7 +45,7 @@ class Router:
         *,
         watchfrr: bool = False,
         options: dict[str, str] | None = None,
-        kubewatch: KubewatchSetup | None = None,
+        shell: ShellSetup | None = None,
         binds: Iterable[tuple[Path, str]] = (),
     ) -> None:
         """`options` adds words to a daemon's command line, e.g. {"bgpd": "-M /path/module.so"};
@@ -74,15 +56,17 @@ class Router:
         self.space = space
         self.directory = run.directory / space.name
         self.watchfrr = watchfrr
-        self.kubewatch = kubewatch
+        self._base_config = config
+        self.shell: Shell
+        self._shells: dict[str, Shell] = {}
         self._options = options or {}
         self._user = pwd.getpwnam("frr")
         self.daemons = tuple(d for d in FRR_DAEMONS if (FRR_BIN / d).exists())
         self._lay_out(list(binds))
         self.write_etc("vtysh.conf", "")
-        self.write_etc("frr.conf", config)
-        if kubewatch:
-            self.install_kubewatch(kubewatch)
+        self.write_frr_conf()
+        if shell:
+            self.install(shell)
         self._write_daemons_file()
 
     # ---- files -----------------------------------------------------------------------------
@@ -108,7 +92,7 @@ class Router:
         return "\n".join(text.splitlines()[-lines:])
 
     def sanitizer_reports(self) -> dict[str, str]:
-        """What the sanitizers of kubewatch wrote, by file name; empty is good."""
+        """What sanitizers wrote, by file name; empty is good."""
         found: dict[str, str] = {}
         for kind in ("asan", "ubsan", "tsan"):
             for path in self.log_path("x").parent.glob(f"{kind}.*"):
@@ -127,22 +111,49 @@ class Router:
         temporary.replace(path)
         return path
 
+    def write_frr_conf(self) -> None:
+        """The router's configuration, and after it the module's."""
+        ours = "".join(shell.frr_conf for shell in self._shells.values())
+        self.write_etc("frr.conf", self._base_config + ours)
+
     def forget_state(self) -> None:
         """Remove what daemons keep below /var/lib: the next start is a first one."""
         for path in (self.directory / "lib").rglob("*"):
             if not path.is_dir():
                 path.unlink()
 
-    def install_kubewatch(self, setup: KubewatchSetup) -> None:
-        """Put (another build of) kubewatch and its configuration in place; starts nothing."""
-        self.kubewatch = setup
-        target = self.directory / "bin" / "kubewatch"
-        temporary = target.with_name(".kubewatch.new")  # the old one may be running: ETXTBSY
-        shutil.copy(setup.binary, temporary)
+    def install(self, setup: ShellSetup) -> Shell:
+        """Put (another build of) a shell in place; starts nothing. It is `shell` from then on."""
+        self.make_state_directory()
+        self.shell = make_shell(self, setup)
+        self._shells[self.shell.name] = self.shell
+        self.shell.configure(setup.config)
+        self._write_daemons_file()
+        return self.shell
+
+    def replace_file(self, source: Path, target: Path) -> None:
+        """Put a program in place of one that may be running."""
+        temporary = target.with_name(f".{target.name}.new")
+        shutil.copy(source, temporary)
         temporary.chmod(0o755)
         temporary.replace(target)
-        self.write_etc("kubewatch.conf", setup.config)
-        self._write_daemons_file()
+
+    @property
+    def state_directory(self) -> Path:
+        """/var/lib/kubevip, as the host sees it."""
+        return self.directory / "lib" / "kubevip"
+
+    def make_state_directory(self) -> None:
+        """As the packages do it."""
+        self.state_directory.mkdir(mode=0o755, exist_ok=True)
+        os.chown(self.state_directory, self._user.pw_uid, self._user.pw_gid)
+
+    def stop_shells(self) -> None:
+        """End our shells, and bgpd with the module; what they would find at a start is gone."""
+        for shell in self._shells.values():
+            shell.stop()
+            shell.configure("")
+        self.forget_state()
 
     # ---- processes -------------------------------------------------------------------------
 
@@ -153,13 +164,19 @@ class Router:
             return
         for daemon in self.daemons:
             self._spawn(daemon)
-        self.config((self.etc / "frr.conf").read_text())
+        self._type_frr_conf()
+
+    def start_missing(self) -> None:
+        """Start those of FRR's daemons that do not run."""
+        for daemon in self.daemons:
+            if not self.pid(daemon):
+                self.start(daemon)
 
     def start(self, daemon: str) -> None:
         """Start one daemon and type its part of frr.conf; returns when its vty answers."""
         self._spawn(daemon)
         if daemon in self.daemons:
-            self.config((self.etc / "frr.conf").read_text(), daemon=daemon)
+            self._type_frr_conf(daemon)
 
     def pid(self, daemon: str) -> int | None:
         """The pid of a running daemon as the host sees it, else None."""
@@ -209,9 +226,23 @@ class Router:
         if refused and not daemon:  # one daemon alone does not know the others' commands
             raise CommandError(f"{self.name}: vtysh: {refused}: in\n{text}")
 
+    def keep(self, *lines: str) -> None:
+        """Type configuration and save it: a daemon that starts later has it as well."""
+        self.config(lines)
+        self._base_config += "".join(f"{line}\n" for line in lines)
+        self.write_frr_conf()
+
+    def drop(self, *lines: str, no: Iterable[str] = ()) -> None:
+        """Take back what was kept; `no` are the lines to type, if not each line with a no."""
+        self.config(list(no) or [f"no {line}" for line in lines])
+        self._base_config = self._base_config.replace("".join(f"{x}\n" for x in lines), "")
+        self.write_frr_conf()
+
     def boot_config(self) -> None:
         """Load frr.conf as frrinit.sh does, within a start and an end mark."""
-        self.space.run(["vtysh", "-b"])
+        ours = self._our_lines()
+        self.space.run(["vtysh", "-b"], check=not ours)
+        self._type_ours(ours)
 
     def reload(self, config: str) -> None:
         """Make `config` the running configuration with frr-reload.py, as `systemctl reload`."""
@@ -252,49 +283,72 @@ class Router:
 
     # ---- inside ------------------------------------------------------------------------------
 
+    def _type_frr_conf(self, daemon: str | None = None) -> None:
+        """Type frr.conf into one daemon or into all of them."""
+        ours = self._our_lines()
+        lines = (self.etc / "frr.conf").read_text().splitlines()
+        self.config([line for line in lines if line not in ours], daemon=daemon)
+        if daemon in (None, "bgpd"):
+            self._type_ours(ours)
+
+    def _our_lines(self) -> list[str]:
+        """The lines of frr.conf that stock vtysh does not know."""
+        return [line for line in (self.etc / "frr.conf").read_text().splitlines() if is_ours(line)]
+
+    def _type_ours(self, lines: list[str]) -> None:
+        """Type them into bgpd itself."""
+        if lines:
+            self.vty("bgpd", "configure terminal", *lines)
+
     def _lay_out(self, binds: list[tuple[Path, str]]) -> None:
         """Create the router's directories and mount them over the host's."""
-        for name in ("run/frr", "etc", "lib/frr", "log/frr", "tmp", "bin"):
+        for name in ("run/frr", "etc", "lib/frr", "log/frr", "tmp", "bin", "modules"):
             path = self.directory / name
             path.mkdir(parents=True)
             os.chown(path, self._user.pw_uid, self._user.pw_gid)
         (self.directory / "tmp").chmod(0o1777)
-        for source in FRR_BIN.iterdir():
-            if source.is_file():
-                _link_or_copy(source, self.directory / "bin" / source.name)
+        for place, name in ((FRR_BIN, "bin"), (FRR_MODULES, "modules")):
+            for source in place.iterdir():
+                if source.is_file():
+                    _link_or_copy(source, self.directory / name / source.name)
         over = {"run": "/run", "etc": "/etc/frr", "lib": "/var/lib", "log": "/var/log"}
-        over |= {"tmp": "/var/tmp", "bin": "/usr/lib/frr"}
+        over |= {"tmp": "/var/tmp", "bin": "/usr/lib/frr", "modules": str(FRR_MODULES)}
         mounts = [(self.directory / name, path) for name, path in over.items()] + binds
         self.space.shell("\n".join(f"mount --bind '{src}' '{dst}'" for src, dst in mounts))
 
     def _daemon_options(self, daemon: str) -> str:
         words = [BASE_OPTIONS, f"--log file:/var/log/frr/{daemon}.log --log-level debug"]
-        if daemon == "kubewatch" and self.kubewatch:
-            words.append(self.kubewatch.options)
-        return " ".join(words + [self._options.get(daemon, "")]).strip()
+        words += [shell.options_of(daemon) for shell in self._shells.values()]
+        return " ".join([word for word in (*words, self._options.get(daemon, "")) if word])
+
+    def _env(self, daemon: str) -> dict[str, str]:
+        env: dict[str, str] = {}
+        for shell in self._shells.values():
+            env |= shell.env_of(daemon)
+        return env
 
     def _write_daemons_file(self) -> None:
-        """/etc/frr/daemons as Debian's scripts read it, with the lines that teach it kubewatch."""
+        """/etc/frr/daemons as Debian's scripts read it, with the lines that README adds."""
         self.write_etc("daemons", "\n".join(self._daemons_lines()) + "\n")
 
     def _daemons_lines(self) -> Iterator[str]:
         yield "bgpd=yes"
         yield "vtysh_enable=yes"
         yield f'watchfrr_options="{WATCHFRR_OPTIONS}"'
-        for daemon in self.daemons:
-            yield f'{daemon}_options="{self._daemon_options(daemon)}"'
-        if self.kubewatch:
+        daemons = list(self.daemons)
+        if "kubewatch" in self._shells:
+            daemons.append("kubewatch")
             yield 'DAEMONS="$DAEMONS kubewatch"'
             yield "kubewatch=yes"
-            yield f'kubewatch_options="{self._daemon_options("kubewatch")}"'
-            environment = " ".join(f"{k}={v}" for k, v in self.kubewatch.env.items())
-            yield f'kubewatch_wrap="env {environment}"'
+        for daemon in daemons:
+            yield f'{daemon}_options="{self._daemon_options(daemon)}"'
+            if environment := " ".join(f"{k}={v}" for k, v in self._env(daemon).items()):
+                yield f'{daemon}_wrap="env {environment}"'
 
     def _spawn(self, daemon: str) -> None:
         """Start a daemon with -d: it returns when pid file and vty socket are there."""
         command = [f"/usr/lib/frr/{daemon}", "-d", *self._daemon_options(daemon).split()]
-        env = self.kubewatch.env if daemon == "kubewatch" and self.kubewatch else {}
-        self._run_logged(daemon, command, env)
+        self._run_logged(daemon, command, self._env(daemon))
 
     def _run_logged(self, name: str, command: list[str], env: dict[str, str] | None = None) -> None:
         """Run a command that leaves daemons behind: they would keep a pipe open, so use a file."""

@@ -1,7 +1,7 @@
 """The seed's network, small enough to raise for every test session.
 
     client 172.16.88.100 -- r2 .11 --+-- LAN 192.168.99.0/24, fd00:99::/64
-                                     +-- r1 .10      kubewatch runs here
+                                     +-- r1 .10      kubewatch, or bgpd with the module
                                      +-- kube1 .12, kube2 .13, kube3 .14 ...
                                      +-- api .20     the Kubernetes API server
     r2 10.0.12.2 ------------------------ r1 10.0.12.1   "uplink", fd00:12::/64
@@ -26,7 +26,8 @@ from tests.fakeapi import objects
 from . import traffic
 from .netns import PYTHON, Namespace, Run, set_up_interfaces
 from .peerlog import DEBUG_LINES, LOG_FILE, PeerLog
-from .router import KubewatchSetup, Router
+from .router import Router
+from .shell import ShellSetup
 from .wait import poll
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -134,7 +135,7 @@ class Lab:
         *,
         nodes: int = 3,
         watchfrr: bool = False,
-        kubewatch: KubewatchSetup | None = None,
+        shell: ShellSetup | None = None,
         r1_options: dict[str, str] | None = None,
         r1_binds: list[tuple[Path, str]] | None = None,
         r1_extra: str = "",
@@ -144,7 +145,7 @@ class Lab:
             raise ValueError(f"1 to {MAX_NODES} nodes")
         self._node_count = nodes
         self._watchfrr = watchfrr
-        self._kubewatch = kubewatch
+        self._shell = shell
         self._r1_options = r1_options
         self._r1_binds = r1_binds or []
         self._r1_extra = r1_extra
@@ -165,6 +166,8 @@ class Lab:
             self._start_nodes()
             self._start_routers()
             self._wait_until_ready()
+            for node in self.nodes:
+                node.wait_http()
         except BaseException:
             self.close()
             raise
@@ -229,9 +232,13 @@ class Lab:
 
     def reset(self) -> None:
         """Back to the state after up(): for the next module, whatever the last one did."""
-        if self.r1.pid("kubewatch"):
-            self.r1.kill("kubewatch")
-        self.r1.forget_state()
+        self.clear()
+        self.r1.start_missing()
+        self._wait_until_ready()
+
+    def clear(self) -> None:
+        """The same, but that no shell runs: with the module, r1 is left without bgpd."""
+        self.r1.stop_shells()
         for name in ("r1", "r2", "api"):
             self.set_cable(name, True)
         for node in self.nodes:
@@ -289,7 +296,7 @@ class Lab:
             self._config("r1", lan(11)) + self._r1_extra,
             watchfrr=self._watchfrr,
             options=self._r1_options,
-            kubewatch=self._kubewatch,
+            shell=self._shell,
             binds=self._r1_binds,
         )
         debug = "\n".join(DEBUG_LINES) + "\n"
@@ -311,5 +318,3 @@ class Lab:
                 30,
                 f"r1 learned {clients} from r2, so the session is up",
             )
-        for node in self.nodes:
-            node.wait_http()
