@@ -94,7 +94,8 @@ struct kvip_endpoint {
 
 struct kvip_slice {
 	const char *service;  /* name of the Service, same namespace, or NULL: linked to none */
-	bool linked_by_owner; /* no label kubernetes.io/service-name: linked by ownerReference */
+	bool linked_by_owner; /* no label kubernetes.io/service-name: linked by an ownerReference to the
+				 Service, or to the Gateway or Ingress that it was made for */
 	uint8_t family;       /* addressType: KVIP_IPV4, KVIP_IPV6, or KVIP_AF_NONE (FQDN) */
 	uint32_t n_endpoints;
 	struct kvip_endpoint *endpoints;

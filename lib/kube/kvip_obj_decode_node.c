@@ -106,6 +106,23 @@ static void draft_endpoints(struct kvip_draft *d, struct json_object *list)
 	}
 }
 
+/*
+ * The Service of a slice without the label: that which owns it. Cilium 1.19 writes no label, and lets
+ * the Gateway or the Ingress own both the slice and the Service, which then have one name
+ * (cilium#45209).
+ */
+static const char *owning_service(const struct kvip_draft *d, struct json_object *json)
+{
+	const char *service = kvip_draft_owner(json, "", "Service");
+
+	if (service)
+		return service;
+	if (kvip_draft_owner(json, GATEWAY_GROUP, "Gateway") ||
+	    kvip_draft_owner(json, "networking.k8s.io", "Ingress"))
+		return d->obj.meta.name;
+	return NULL;
+}
+
 void kvip_draft_slice(struct kvip_draft *d, struct json_object *json)
 {
 	struct kvip_slice *s = &d->obj.slice;
@@ -113,7 +130,7 @@ void kvip_draft_slice(struct kvip_draft *d, struct json_object *json)
 	const char *service = kvip_meta_label(&d->obj.meta, SERVICE_NAME_LABEL);
 
 	if (!service || !*service) {
-		service = kvip_draft_owner(json, "", "Service");
+		service = owning_service(d, json);
 		s->linked_by_owner = service != NULL;
 	}
 	s->service = service;

@@ -12,7 +12,6 @@
 
 #include <string.h>
 
-#define GATEWAY_GROUP      "gateway.networking.k8s.io"
 #define GATEWAY_NAME_LABEL "gateway.networking.k8s.io/gateway-name"
 
 static bool is(const char *s, const char *what)

@@ -9,6 +9,8 @@
 #include "kube/kvip_json.h"
 #include "kube/kvip_obj.h"
 
+#define GATEWAY_GROUP "gateway.networking.k8s.io"
+
 /* Addresses without duplicates, in the order given. */
 struct kvip_draft_addrs {
 	uint32_t n;

@@ -120,7 +120,7 @@ bool kvip_engine_show_vip(struct kvip_engine *e, const struct kvip_prefix *p, kv
 
 typedef bool kvip_claim_fn(void *ctx, const struct kvip_claim_view *v);
 /** kvip_engine_each_claim - every LoadBalancer Service (and address), the unselected ones too, in
- *  order of cluster, namespace, name, address; and Gateways whose addresses have no Service. */
+ *  order of cluster, namespace, name, address; and the Gateways that have no Service. */
 void kvip_engine_each_claim(struct kvip_engine *e, kvip_claim_fn *fn, void *ctx);
 
 struct kvip_node_view {

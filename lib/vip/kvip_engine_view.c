@@ -253,27 +253,41 @@ static bool says_any(const struct kvip_selector *s)
 	return strcmp(kvip_selector_text(s), "any") == 0;
 }
 
-/* A Service without an address to speak of: why. Of those that are no load balancers only the ones
- * that a block picks by their labels, else `any` would list every Service of the cluster. */
+/* Why a Service or a Gateway has no address to speak of. */
+static enum kvip_reason why_no_address(const struct kvip_owner *o)
+{
+	const struct kvip_obj *obj = o->e.obj;
+	bool hostname = obj->kind == KVIP_KIND_SERVICE ? obj->service.hostname_ingress
+						       : obj->gateway.hostname_address;
+
+	if (obj->kind == KVIP_KIND_SERVICE && !obj->service.load_balancer)
+		return KVIP_REASON_NOT_LOAD_BALANCER;
+	return hostname ? KVIP_REASON_HOSTNAME_ONLY : KVIP_REASON_NO_ADDRESS;
+}
+
+/*
+ * Without an address to speak of: why. Of the Services that are no load balancers only those that a
+ * block picks by their labels, else `any` would list every Service of the cluster. A Gateway that
+ * has a Service is shown as that.
+ */
 static bool show_addressless(struct claim_walk *w, const struct kvip_cluster *c,
 			     const struct kvip_owner *o)
 {
 	struct kvip_claim_view v = view_owner(c, o);
-	const struct kvip_service *s = &o->e.obj->service;
+	bool service = o->e.kind == KVIP_KIND_SERVICE;
+	enum kvip_source source = service ? KVIP_SOURCE_LOADBALANCER : KVIP_SOURCE_GATEWAY;
 	enum kvip_selected_by by = KVIP_BY_NONE;
-	int block = kvip_select_block(c->conf, o, KVIP_SOURCE_LOADBALANCER, &by);
+	int block = kvip_select_block(c->conf, o, source, &by);
 
-	if (o->e.kind != KVIP_KIND_SERVICE)
+	v.reason = why_no_address(o);
+	if (v.reason == KVIP_REASON_NOT_LOAD_BALANCER &&
+	    (block < 0 || says_any(c->conf->advs[block]->service_selector)))
 		return true;
-	if (!s->load_balancer && (block < 0 || says_any(c->conf->advs[block]->service_selector)))
+	if (!service && kvip_select_has_service(o))
 		return true;
 	v.advertise = block_name(c, block);
 	v.selected_by = by_name((uint8_t)by);
-	v.source = kvip_source_name(KVIP_SOURCE_LOADBALANCER);
-	if (!s->load_balancer)
-		v.reason = KVIP_REASON_NOT_LOAD_BALANCER;
-	else
-		v.reason = s->hostname_ingress ? KVIP_REASON_HOSTNAME_ONLY : KVIP_REASON_NO_ADDRESS;
+	v.source = kvip_source_name(source);
 	return w->fn(w->ctx, &v);
 }
 

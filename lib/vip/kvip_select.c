@@ -78,9 +78,9 @@ static size_t service_wanted(const struct kvip_cluster_conf *conf, const struct 
 	return n;
 }
 
-/* Has the Gateway a Service? Then that speaks for it: they are one claim. */
-static bool has_service(const struct kvip_gateway_entry *g)
+bool kvip_select_has_service(const struct kvip_owner *gateway)
 {
+	const struct kvip_gateway_entry *g = (const struct kvip_gateway_entry *)gateway;
 	const struct kvip_service_entry *s;
 
 	LIST_FOREACH(s, &g->services, of_gateway)
@@ -98,7 +98,7 @@ size_t kvip_select_wanted(const struct kvip_cluster_conf *conf, const struct kvi
 		return 0;
 	if (o->e.kind == KVIP_KIND_SERVICE)
 		return service_wanted(conf, &obj->service, out);
-	if (has_service((const struct kvip_gateway_entry *)o))
+	if (kvip_select_has_service(o))
 		return 0;
 	return want(out, 0, obj->gateway.addresses, obj->gateway.n_addresses, KVIP_SOURCE_GATEWAY);
 }
@@ -150,18 +150,40 @@ static enum kvip_selected_by labels_match(const struct kvip_selector *sel,
 								    : KVIP_BY_NONE;
 }
 
+/* The Gateway that @o is, or that owns it, if it is there. */
+static const struct kvip_obj *gateway_of(const struct kvip_owner *o)
+{
+	const struct kvip_gateway_entry *g;
+
+	if (o->e.kind == KVIP_KIND_GATEWAY)
+		return o->e.obj;
+	g = ((const struct kvip_service_entry *)o)->gateway;
+	return g ? kvip_entry_obj(&g->o.e) : NULL;
+}
+
+/*
+ * `loadbalancer-class` is met by the Service's spec.loadBalancerClass or by the gatewayClassName of
+ * its Gateway: what a controller generates carries no class of its own, and who wrote the Gateway
+ * has named one. The two do not meet by accident, a loadBalancerClass has a prefix ("io.cilium/...").
+ */
+static bool class_matches(const struct kvip_adv_conf *adv, const struct kvip_owner *o)
+{
+	const struct kvip_obj *gw = gateway_of(o);
+
+	if (o->e.kind == KVIP_KIND_SERVICE && one_of(&adv->classes, o->e.obj->service.lb_class))
+		return true;
+	return one_of(&adv->classes, gw ? gw->gateway.class_name : NULL);
+}
+
 int kvip_select_block(const struct kvip_cluster_conf *conf, const struct kvip_owner *o,
 		      enum kvip_source source, enum kvip_selected_by *by)
 {
-	const struct kvip_obj *obj = o->e.obj;
-	const char *class = o->e.kind == KVIP_KIND_SERVICE ? obj->service.lb_class : NULL;
-
 	for (size_t i = 0; i < conf->n_advs; i++) {
 		const struct kvip_adv_conf *adv = conf->advs[i];
 
 		if (!adv->service_selector || !(adv->addresses & address_bit(source)))
 			continue;
-		if (!one_of(&adv->namespaces, obj->meta.ns) || !one_of(&adv->classes, class))
+		if (!one_of(&adv->namespaces, o->e.obj->meta.ns) || !class_matches(adv, o))
 			continue;
 		*by = labels_match(adv->service_selector, o);
 		if (*by != KVIP_BY_NONE)

@@ -110,6 +110,10 @@ struct kvip_wanted {
 size_t kvip_select_wanted(const struct kvip_cluster_conf *conf, const struct kvip_owner *o,
 			  struct kvip_wanted *out);
 
+/** kvip_select_has_service - has this Gateway a Service? Then that speaks for it: they are one
+ *  claim (rules R3). */
+bool kvip_select_has_service(const struct kvip_owner *gateway);
+
 enum kvip_selected_by { KVIP_BY_NONE = 0, KVIP_BY_SERVICE, KVIP_BY_GATEWAY };
 
 /* The answer for one claim. */

@@ -216,12 +216,23 @@ static bool restored_first(struct kvip_table *t, const struct kvip_vip *v,
 	return cluster_cmp(c, top->cluster) < 0;
 }
 
+/*
+ * Do two claims stand against each other? What two statuses of one cluster say was decided by one
+ * allocator: a Gateway that shares the Service of other Gateways (merged Gateways) names its address
+ * too. The Service holds it all the same, for it knows its endpoints.
+ */
+static bool is_rival(const struct kvip_claim *a, const struct kvip_claim *b)
+{
+	return a->cluster != b->cluster || a->source > KVIP_SOURCE_GATEWAY ||
+	       b->source > KVIP_SOURCE_GATEWAY;
+}
+
 static bool others_count(const struct kvip_vip *v, const struct kvip_claim *top)
 {
 	const struct kvip_claim *c;
 
 	SLIST_FOREACH(c, &v->claims, of_vip)
-		if (counts(c) && !(top && kvip_claim_shares(c, top)))
+		if (c != top && counts(c) && (!top || is_rival(c, top)))
 			return true;
 	return false;
 }

@@ -164,8 +164,73 @@ def test_gateway_of_both_families_changes_its_address(kube: KubeLab) -> None:
 
 def test_hostname_of_a_gateway_is_no_address(kube: KubeLab) -> None:
     kube.client.gateway("edge", "named", labels={"mdhlabs-bgp": "enable"})
+    kube.refused("edge", "named", None, "no-address")
     address = {"type": "Hostname", "value": "gw.example.org"}
     kube.client.patch_status(gateway_path("edge", "named"), {"addresses": [address]})
-    kube.fence()
+    kube.refused("edge", "named", None, "hostname-only")
+    assert kube.claim("edge", "named")["kind"] == "Gateway"
     assert kube.kinds(VIP) == []
     kube.remove(gateway_path("edge", "named"))
+
+
+def test_infrastructure_labels_arrive_on_the_service(kube: KubeLab, gateway: str) -> None:
+    """The Gateway says spec.infrastructure.labels and its controller writes them on what it makes
+    (tests/data/recorded/services.watch.jsonl, 10:28:06): then the Service is selected by its own."""
+    service = service_path(NAMESPACE, SERVICE)
+    labels = {"mdhlabs-bgp": "enable"}
+    kube.client.patch(gateway, {"spec": {"infrastructure": {"labels": labels}}})
+    kube.label(gateway, mdhlabs_bgp=None)
+    kube.gone(VIP, "not-selected")
+    kube.client.patch(service, {"metadata": {"labels": labels}})
+    kube.routed(VIP)
+    assert kube.claim(NAMESPACE, SERVICE)["selectedBy"] == "service labels"
+    assert kube.kinds(VIP) == ["announce", "withdraw", "announce"]
+
+
+def test_slice_without_the_label_of_its_service(kube: KubeLab, gateway: str) -> None:
+    """As Cilium 1.19 writes it: linked by the Gateway that owns both; also with policy Local."""
+    service = service_path(NAMESPACE, SERVICE)
+    kube.client.patch(service, {"spec": {"externalTrafficPolicy": "Local"}})
+    label = {"metadata": {"labels": {"kubernetes.io/service-name": None}}}
+    kube.client.patch(slice_path(NAMESPACE, SERVICE), label)
+    kube.until(
+        lambda: kube.claim(NAMESPACE, SERVICE)["warning"] == "slice-linked-by-owner",
+        "it is said how the slice was linked",
+    )
+    kube.fence()
+    kube.routed(VIP)
+    assert kube.kinds(VIP) == ["announce"]
+
+
+def test_gateways_that_share_an_address(kube: KubeLab) -> None:
+    """Merged by their controller: the VIP stays while one of them names it."""
+    vip, labels = "192.168.77.133", {"mdhlabs-bgp": "enable"}
+    kube.client.gateway("edge", "first", [vip], labels=labels)
+    kube.client.gateway("edge", "second", [vip], labels=labels)
+    kube.routed(vip)
+    kube.until(lambda: len(kube.vip(vip)["claims"]) == 2, "both claim it")
+    assert [c["reason"] for c in kube.vip(vip)["claims"]] == ["selected"] * 2
+    kube.remove(gateway_path("edge", "first"))
+    kube.until(lambda: len(kube.vip(vip)["claims"]) == 1, "one of them has gone")
+    kube.fence()
+    assert kube.kinds(vip) == ["announce"], "its address did not"
+    kube.remove(gateway_path("edge", "second"))
+    kube.gone(vip)
+
+
+def test_class_of_a_gateway(kube: KubeLab) -> None:
+    """`loadbalancer-class` is met by gatewayClassName; one of another class is left alone."""
+    taken, left = "192.168.77.134", "192.168.77.135"
+    lines = [
+        "kubevip cluster lab advertise edge service-selector edge=yes",
+        "kubevip cluster lab advertise edge loadbalancer-class envoy",
+    ]
+    kube.settle(*lines)
+    kube.client.gateway("edge", "envoy", [taken], gateway_class="envoy", labels={"edge": "yes"})
+    kube.client.gateway("edge", "other", [left], gateway_class="cilium", labels={"edge": "yes"})
+    kube.routed(taken)
+    kube.refused("edge", "other", left, "not-selected")
+    for name in ("envoy", "other"):
+        kube.remove(gateway_path("edge", name))
+    kube.gone(taken)
+    kube.settle(*[f"no {line}" for line in reversed(lines)])

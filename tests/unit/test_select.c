@@ -182,74 +182,6 @@ START_TEST(test_range)
 }
 END_TEST
 
-/* F4: labels of the Gateway select its Service. */
-START_TEST(test_gateway_labels)
-{
-	struct eh *h = eh_new();
-	struct eh_claim c;
-
-	eh_conf(h, "cluster lab vip-range 192.168.77.0/24\n"
-		   "cluster lab advertise web service-selector bgp=enable,!internal\n");
-	eh_three_nodes(h, "lab");
-	eh_service(h, "lab", "cilium-gateway-gw", V,
-		   "'labels':{'gateway.networking.k8s.io/gateway-name':'gw'}", "'selector':null");
-	eh_slice(h, "lab", "cilium-gateway-gw", "-:rm");
-	eh_synced(h, "lab");
-	ck_assert_str_eq(eh_route(h, V), "");
-	eh_put(h, "lab", KVIP_KIND_GATEWAY,
-	       "{'metadata':{'name':'gw','namespace':'prod','uid':'g','labels':{'bgp':'enable'}},"
-	       "'status':{'addresses':[{'type':'IPAddress','value':'192.168.77.128'}]}}");
-	eh_step(h);
-	ck_assert_str_eq(eh_route(h, V), EH_ALL);
-	c = eh_claim(h, "lab", "cilium-gateway-gw", NULL);
-	ck_assert_str_eq(c.selected_by, "gateway labels");
-	ck_assert_str_eq(c.advertise, "web");
-	ck_assert_str_eq(eh_reason(h, "lab", "gw"), "missing"); /* one claim, not two */
-	ck_assert_uint_eq(eh_summary(h).conflicts, 0);
-	/* an exclusion on the Gateway is not undone by the Service that lacks the label */
-	eh_put(h, "lab", KVIP_KIND_GATEWAY,
-	       "{'metadata':{'name':'gw','namespace':'prod','uid':'g',"
-	       "'labels':{'bgp':'enable','internal':''}}}");
-	eh_step(h);
-	ck_assert_str_eq(eh_route(h, V), "");
-	/* nor is the label needed on the Gateway if the Service has it */
-	eh_service(h, "lab", "cilium-gateway-gw", V,
-		   "'labels':{'gateway.networking.k8s.io/gateway-name':'gw','bgp':'enable'}",
-		   "'selector':null");
-	eh_put(h, "lab", KVIP_KIND_GATEWAY,
-	       "{'metadata':{'name':'gw','namespace':'prod','uid':'g'}}");
-	eh_step(h);
-	ck_assert_str_eq(eh_route(h, V), EH_ALL);
-	ck_assert_str_eq(eh_claim(h, "lab", "cilium-gateway-gw", NULL).selected_by,
-			 "service labels");
-	eh_free(h);
-}
-END_TEST
-
-START_TEST(test_gateway_without_service)
-{
-	struct eh *h = eh_new();
-
-	eh_conf(h, EH_CONF);
-	eh_three_nodes(h, "lab");
-	eh_put(h, "lab", KVIP_KIND_GATEWAY,
-	       "{'metadata':{'name':'gw','namespace':'prod','uid':'g'},"
-	       "'status':{'addresses':[{'type':'IPAddress','value':'192.168.77.128'}]}}");
-	eh_synced(h, "lab");
-	ck_assert_str_eq(eh_route(h, V), EH_ALL);
-	ck_assert_str_eq(eh_claim(h, "lab", "gw", NULL).source, "gateway");
-	/* its Service appears: that speaks for it from now on, even without an address */
-	eh_service(h, "lab", "web", "", "'labels':{'gateway.networking.k8s.io/gateway-name':'gw'}",
-		   "");
-	eh_step(h);
-	ck_assert_str_eq(eh_route(h, V), "");
-	eh_del(h, "lab", KVIP_KIND_SERVICE, "prod", "web");
-	eh_step(h);
-	ck_assert_str_eq(eh_route(h, V), EH_ALL);
-	eh_free(h);
-}
-END_TEST
-
 START_TEST(test_address_kinds)
 {
 	struct eh *h = eh_new();
@@ -337,24 +269,6 @@ START_TEST(test_dual_stack)
 }
 END_TEST
 
-START_TEST(test_slice_by_owner)
-{
-	struct eh *h = eh_new();
-
-	eh_conf(h, EH_CONF);
-	eh_three_nodes(h, "lab");
-	eh_service(h, "lab", "web", V, "", "");
-	eh_put(h, "lab", KVIP_KIND_SLICE,
-	       "{'metadata':{'name':'web-x','namespace':'prod','ownerReferences':[{'apiVersion':'v1',"
-	       "'kind':'Service','name':'web','uid':'u'}]},'addressType':'IPv4',"
-	       "'endpoints':[{'addresses':['10.0.0.1'],'nodeName':'n2'}]}");
-	eh_synced(h, "lab");
-	ck_assert_str_eq(eh_route(h, V), EH_ALL);
-	ck_assert_str_eq(eh_warning(h, "lab", "web"), "slice-linked-by-owner");
-	eh_free(h);
-}
-END_TEST
-
 START_TEST(test_prefix_list)
 {
 	struct eh *h = eh_new();
@@ -433,12 +347,9 @@ int main(void)
 
 	tcase_add_loop_test(tc, test_case, 0, COUNT(cases));
 	tcase_add_loop_test(tc, test_range, 0, COUNT(ranges));
-	tcase_add_test(tc, test_gateway_labels);
-	tcase_add_test(tc, test_gateway_without_service);
 	tcase_add_test(tc, test_address_kinds);
 	tcase_add_test(tc, test_no_address);
 	tcase_add_test(tc, test_dual_stack);
-	tcase_add_test(tc, test_slice_by_owner);
 	tcase_add_test(tc, test_prefix_list);
 	tcase_add_test(tc, test_later_changes);
 	suite_add_tcase(suite, tc);
