@@ -93,7 +93,7 @@ struct kvip_endpoint {
 };
 
 struct kvip_slice {
-	const char *service;  /* name of the Service, same namespace, or NULL: linked to none */
+	const char *service; /* name of the Service, same namespace, or NULL: linked to none */
 	bool linked_by_owner; /* no label kubernetes.io/service-name: linked by an ownerReference to the
 				 Service, or to the Gateway or Ingress that it was made for */
 	uint8_t family;       /* addressType: KVIP_IPV4, KVIP_IPV6, or KVIP_AF_NONE (FQDN) */

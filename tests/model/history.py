@@ -52,12 +52,13 @@ def _some(rng: random.Random, items: tuple, chance: float) -> tuple:
 
 def _block(rng: random.Random, name: str) -> Block:
     # Node n0 is always eligible: which nodes are kept for want of Ready ones depends on the past.
+    bare = rng.random() < 0.05  # without a selector; its tag keeps it from being no block at all
     nodes = ((Requirement("edge", "absent"),), (Requirement("zone", "in", ("1", "2")),))
     return Block(
         name,
-        selector=None if rng.random() < 0.05 else _selector(rng),
+        selector=None if bare else _selector(rng),
         namespaces=_some(rng, NAMESPACES, 0.15),
-        classes=_some(rng, ("io.cilium/bgp", "other"), 0.1),
+        classes=_some(rng, ("io.cilium/bgp", "cilium"), 0.1),
         addresses=_some(rng, ("loadbalancer-ip", "external-ip", "cluster-ip"), 0.5)
         or ("loadbalancer-ip",),
         node_selectors=_some(rng, nodes, 0.2),
@@ -65,7 +66,7 @@ def _block(rng: random.Random, name: str) -> Block:
         flags=frozenset(
             _some(rng, ("allow-no-endpoints", "honour-cordon", "ignore-exclude-label"), 0.25)
         ),
-        tag=rng.choice((77, 78)),
+        tag=78 if bare else rng.choice((77, 78)),
         distance=rng.choice((15, 15, 16)),
     )
 
@@ -201,9 +202,12 @@ def _slice(rng: random.Random, namespace: str, name: str) -> dict:
     meta = _meta(rng, "slice", namespace, name, {})
     if rng.random() < 0.9:
         meta["labels"] = {"kubernetes.io/service-name": service}
-    elif rng.random() < 0.8:
+    elif rng.random() < 0.5:
         owner = {"apiVersion": "v1", "kind": "Service", "name": service, "uid": "o"}
         meta["ownerReferences"] = [owner]
+    elif rng.random() < 0.8:
+        owner = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "name": "g0"}
+        meta["ownerReferences"] = [{**owner, "uid": "o"}]
     family = rng.choice(("IPv4", "IPv4", "IPv6"))
     endpoints = [_endpoint(rng) for _ in range(rng.randrange(4))]
     return {"metadata": meta, "addressType": family, "endpoints": endpoints}
@@ -244,7 +248,7 @@ def _gateway(rng: random.Random, namespace: str, name: str) -> dict:
         addresses.append({"type": "Hostname", "value": "gw.example"})
     return {
         "metadata": _meta(rng, "gateway", namespace, name, _labels(rng)),
-        "spec": {"gatewayClassName": "cilium"},
+        "spec": {"gatewayClassName": rng.choice(("cilium", "istio"))},
         "status": {"addresses": addresses},
     }
 
@@ -261,6 +265,8 @@ def make_object(rng: random.Random, kind: str, namespace: str, name: str) -> dic
 def _name(rng: random.Random, kind: str) -> tuple[str, str]:
     count = {"Service": SERVICES, "EndpointSlice": SLICES, "Node": NODES, "Gateway": GATEWAYS}
     letter = {"Service": "s", "EndpointSlice": "e", "Node": "n", "Gateway": "g"}
+    if kind == "EndpointSlice" and rng.random() < 0.2:
+        return rng.choice(NAMESPACES), f"s{rng.randrange(SERVICES)}"  # as Cilium 1.19 names them
     namespace = "" if kind == "Node" else rng.choice(NAMESPACES)
     return namespace, f"{letter[kind]}{rng.randrange(count[kind])}"
 

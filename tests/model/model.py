@@ -305,14 +305,18 @@ class Model:
             for entry in node["status"]["addresses"]
         }
 
+    def _gateway(self, claim: Claim) -> dict | None:
+        """The Gateway that makes the claim, or that owns the Service which does."""
+        if claim.kind == "Gateway":
+            return claim.obj
+        name = self._gateway_of(claim.obj)
+        namespace = claim.obj["metadata"]["namespace"]
+        return self.objects.get((claim.cluster.name, "Gateway", namespace, name or ""))
+
     def _labels(self, claim: Claim) -> dict[str, str]:
         """Those of the Gateway, those of the Service above them, and Cilium's pseudo-labels."""
-        meta = claim.obj["metadata"]
-        labels: dict[str, str] = {}
-        if claim.kind == "Service":
-            name = self._gateway_of(claim.obj)
-            key = claim.cluster.name, "Gateway", meta["namespace"], name
-            labels |= self.objects.get(key, {"metadata": {}})["metadata"].get("labels", {})
+        meta, gateway = claim.obj["metadata"], self._gateway(claim)
+        labels = dict(gateway["metadata"].get("labels", {})) if gateway else {}
         labels |= meta.get("labels", {})
         if claim.kind == "Service":
             labels["io.kubernetes.service.name"] = meta["name"]
@@ -322,13 +326,15 @@ class Model:
     def _block_for(self, claim: Claim) -> Block | None:
         wanted = claim.source if claim.source.endswith("-ip") else "loadbalancer-ip"
         meta, labels = claim.obj["metadata"], self._labels(claim)
-        lb_class = claim.obj["spec"].get("loadBalancerClass")
+        gateway = self._gateway(claim)
+        classes = {claim.obj["spec"].get("loadBalancerClass")}
+        classes |= {gateway["spec"]["gatewayClassName"]} if gateway else set()
         for block in sorted(claim.cluster.blocks, key=lambda b: natural(b.name)):
             if block.selector is None or wanted not in block.addresses:
                 continue
             if block.namespaces and meta["namespace"] not in block.namespaces:
                 continue
-            if block.classes and lb_class not in block.classes:
+            if block.classes and not classes & set(block.classes):
                 continue
             if matches(block.selector, labels):
                 return block
@@ -414,11 +420,12 @@ class Model:
 
 
 def service_of(slice_: dict) -> str | None:
-    """By label, else by owner (Cilium 1.19 leaves the label out)."""
+    """By label, else by owner: Cilium 1.19 leaves the label out, and owns it by the Gateway."""
     meta = slice_["metadata"]
     by_label = meta.get("labels", {}).get("kubernetes.io/service-name")
-    owners = (o["name"] for o in meta.get("ownerReferences", []) if o["kind"] == "Service")
-    return by_label or next(owners, None)
+    owners = {o["kind"]: o["name"] for o in meta.get("ownerReferences", [])}
+    by_gateway = meta["name"] if "Gateway" in owners else None
+    return by_label or owners.get("Service") or by_gateway
 
 
 def usable_of(endpoints: list[dict], rule: str) -> list[dict]:

@@ -133,8 +133,7 @@ START_TEST(test_gateway_without_address)
 	eh_put(h, "lab", KVIP_KIND_GATEWAY,
 	       "{'metadata':{'name':'named','namespace':'prod','labels':{'bgp':'enable'}},"
 	       "'status':{'addresses':[{'type':'Hostname','value':'gw.example.org'}]}}");
-	eh_put(h, "lab", KVIP_KIND_GATEWAY,
-	       "{'metadata':{'name':'pending','namespace':'prod'}}");
+	eh_put(h, "lab", KVIP_KIND_GATEWAY, "{'metadata':{'name':'pending','namespace':'prod'}}");
 	eh_put(h, "lab", KVIP_KIND_GATEWAY,
 	       "{'metadata':{'name':'behind','namespace':'prod'},"
 	       "'status':{'addresses':[{'type':'Hostname','value':'gw.example.org'}]}}");
