@@ -12,6 +12,7 @@
 #include "frr/kvf_compat.h"
 
 #include "frr-module/bgp_kubevip.h"
+#include "frr-module/bgp_kubevip_explain.h"
 
 #include "frr/kvf_cmd.h"
 #include "frr/kvf_host.h"
@@ -51,6 +52,7 @@ static void engine_start(void *loop)
 		zlog_err("kubevip: out of memory for the command table");
 		return;
 	}
+	bgp_kubevip_explain_init();
 	hook_register(frr_config_post, start);
 	hook_register(frr_early_fini, stop);
 }

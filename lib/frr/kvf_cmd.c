@@ -47,6 +47,14 @@ static const struct exec_row exec_rows[] = {
 	{ SHOW, KVF_SHOW_SERVICE, "show kubevip service [NAME] [json]",
 	  SHOW_STR KUBEVIP_HELP
 	  "LoadBalancer Services, the unselected ones too, and why\nNAMESPACE/NAME\n" JSON_HELP },
+	{ SHOW, KVF_SHOW_EXPLAIN_VIP, "show kubevip vip <A.B.C.D|X:X::X:X> explain [json]",
+	  SHOW_STR KUBEVIP_HELP
+	  "VIPs, who claims them and where they are\nAn address, routed or not\nAn address, routed or not\n"
+	  "The whole way from its Service to the peers, and where it ends\n" JSON_HELP },
+	{ SHOW, KVF_SHOW_EXPLAIN_SERVICE, "show kubevip service NAME explain [json]",
+	  SHOW_STR KUBEVIP_HELP
+	  "LoadBalancer Services, the unselected ones too, and why\nNAMESPACE/NAME\n"
+	  "The whole way of each of its addresses, and where it ends\n" JSON_HELP },
 	{ SHOW, KVF_SHOW_NODE, "show kubevip node [json]",
 	  SHOW_STR KUBEVIP_HELP "Nodes, their addresses and readiness\n" JSON_HELP },
 	{ SHOW, KVF_SHOW_CLUSTER, "show kubevip cluster [NAME] [json]",

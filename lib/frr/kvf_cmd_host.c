@@ -8,6 +8,7 @@
  */
 #include "frr/kvf_check.h"
 #include "frr/kvf_cmd.h"
+#include "frr/kvf_explain.h"
 #include "frr/kvf_host.h"
 #include "frr/kvf_record.h"
 
@@ -49,6 +50,28 @@ static int show_vip(const struct kvip_show_ctx *s, const char *arg, bool json, s
 	return kvip_show_vips(s, &only, json, out);
 }
 
+static int explain_vip(const struct kvip_show_ctx *s, const char *arg, bool json,
+		       struct kvip_buf *out, struct kvip_err *err)
+{
+	struct kvip_addr a;
+
+	if (kvip_addr_parse(arg, &a))
+		return kvip_err_set(err, -EINVAL, "`%.80s` is no address", arg);
+	return kvip_show_explain_vip(s, &a, kvf_explain_more, NULL, json, out);
+}
+
+static int explain_service(const struct kvip_show_ctx *s, const char *arg, bool json,
+			   struct kvip_buf *out, struct kvip_err *err)
+{
+	int rc = kvip_show_explain_service(s, arg, kvf_explain_more, NULL, json, out);
+
+	if (rc == -EINVAL)
+		return kvip_err_set(err, rc, "`%.80s`: write NAMESPACE/NAME", arg);
+	if (rc == -ENOENT)
+		return kvip_err_set(err, rc, "no cluster has a Service %.300s", arg);
+	return rc;
+}
+
 static int show(enum kvf_show what, const char *arg, bool json, struct kvip_buf *out,
 		struct kvip_err *err)
 {
@@ -74,6 +97,10 @@ static int show(enum kvf_show what, const char *arg, bool json, struct kvip_buf 
 		return kvip_show_nodes(&s, json, out);
 	case KVF_SHOW_CLUSTER:
 		return kvip_show_clusters(&s, arg, json, out);
+	case KVF_SHOW_EXPLAIN_VIP:
+		return explain_vip(&s, arg, json, out, err);
+	case KVF_SHOW_EXPLAIN_SERVICE:
+		return explain_service(&s, arg, json, out, err);
 	case KVF_SHOW_CHECK:
 		return kvf_check_show(json, out);
 	}

@@ -18,6 +18,7 @@
 #include "base/kvip_limits.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define PSEUDO_NAME      "io.kubernetes.service.name"
@@ -111,18 +112,26 @@ static bool one_of(const struct kvip_strings *list, const char *s)
 	return list->n == 0;
 }
 
-/* The labels of @m and @pseudo above those of the Gateway @gw: one set. */
-static bool merged_match(const struct kvip_selector *sel, const struct kvip_meta *gw,
-			 const struct kvip_meta *m, const struct kvip_label pseudo[2])
+/* The labels of @m and @pseudo above those of its Gateway: one set. Return: how many are in @above. */
+static size_t merge_labels(const struct kvip_meta *m, const struct kvip_label pseudo[2],
+			   struct kvip_label above[KVIP_MAX_LABELS + 2])
 {
 	uint32_t n = m->n_labels < KVIP_MAX_LABELS ? m->n_labels : KVIP_MAX_LABELS;
-	struct kvip_label above[KVIP_MAX_LABELS + 2];
 
 	above[0] = pseudo[0];
 	above[1] = pseudo[1];
 	if (n)
 		memcpy(&above[2], m->labels, n * sizeof(above[0]));
-	return kvip_selector_matches(sel, gw, above, n + 2);
+	return n + 2;
+}
+
+static bool merged_match(const struct kvip_selector *sel, const struct kvip_meta *gw,
+			 const struct kvip_meta *m, const struct kvip_label pseudo[2])
+{
+	struct kvip_label above[KVIP_MAX_LABELS + 2];
+	size_t n = merge_labels(m, pseudo, above);
+
+	return kvip_selector_matches(sel, gw, above, n);
 }
 
 static enum kvip_selected_by service_labels_match(const struct kvip_selector *sel,
@@ -173,6 +182,50 @@ static bool class_matches(const struct kvip_adv_conf *adv, const struct kvip_own
 	if (o->e.kind == KVIP_KIND_SERVICE && one_of(&adv->classes, o->e.obj->service.lb_class))
 		return true;
 	return one_of(&adv->classes, gw ? gw->gateway.class_name : NULL);
+}
+
+static bool labels_unmet(const struct kvip_selector *sel, const struct kvip_owner *o, char *buf,
+			 size_t size)
+{
+	const struct kvip_meta *m = &o->e.obj->meta;
+	const struct kvip_label pseudo[2] = { { PSEUDO_NAME, m->name },
+					      { PSEUDO_NAMESPACE, m->ns } };
+	struct kvip_label above[KVIP_MAX_LABELS + 2];
+	const struct kvip_obj *gw = gateway_of(o);
+
+	if (o->e.kind != KVIP_KIND_SERVICE)
+		return kvip_selector_unmet(sel, m, NULL, 0, buf, size);
+	if (!gw)
+		return kvip_selector_unmet(sel, m, pseudo, 2, buf, size);
+	return kvip_selector_unmet(sel, &gw->meta, above, merge_labels(m, pseudo, above), buf,
+				   size);
+}
+
+const char *kvip_select_unmet(const struct kvip_cluster_conf *conf, size_t i,
+			      const struct kvip_owner *o, enum kvip_source source, char *buf,
+			      size_t size)
+{
+	const struct kvip_adv_conf *adv = conf->advs[i];
+
+	if (!adv->service_selector) {
+		snprintf(buf, size, "it has no service-selector, so it selects nothing");
+		return "no-selector";
+	}
+	if (!(adv->addresses & address_bit(source))) {
+		snprintf(buf, size, "it does not take addresses of this kind (%s)",
+			 kvip_source_name(source));
+		return "other-address-kind";
+	}
+	if (!one_of(&adv->namespaces, o->e.obj->meta.ns)) {
+		snprintf(buf, size, "namespace %.63s is not one of its namespaces",
+			 o->e.obj->meta.ns);
+		return "other-namespace";
+	}
+	if (!class_matches(adv, o)) {
+		snprintf(buf, size, "neither Service nor Gateway is of one of its classes");
+		return "other-class";
+	}
+	return labels_unmet(adv->service_selector, o, buf, size) ? "labels" : NULL;
 }
 
 int kvip_select_block(const struct kvip_cluster_conf *conf, const struct kvip_owner *o,

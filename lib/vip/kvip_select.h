@@ -116,6 +116,12 @@ bool kvip_select_has_service(const struct kvip_owner *gateway);
 
 enum kvip_selected_by { KVIP_BY_NONE = 0, KVIP_BY_SERVICE, KVIP_BY_GATEWAY };
 
+/** kvip_select_unmet - why block @i takes no address of @o from @source, in words for people.
+ *  Return: a stable word (reason of the block), NULL: it does take it. */
+const char *kvip_select_unmet(const struct kvip_cluster_conf *conf, size_t i,
+			      const struct kvip_owner *o, enum kvip_source source, char *buf,
+			      size_t size);
+
 /* The answer for one claim. */
 struct kvip_selected {
 	uint8_t reason;               /* SELECTED, or why not */

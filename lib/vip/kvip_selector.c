@@ -19,6 +19,7 @@
 #include "base/kvip_limits.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -503,4 +504,55 @@ bool kvip_selector_matches(const struct kvip_selector *s, const struct kvip_meta
 		if (!requirement_matches(&s->reqs[i], lookup(s->reqs[i].key, m, pseudo, n_pseudo)))
 			return false;
 	return s->n > 0;
+}
+
+/* Append to @buf, which may be full. */
+static void append(char *buf, size_t size, const char *text)
+{
+	size_t n = strlen(buf);
+
+	snprintf(buf + n, size - n, "%s", text);
+}
+
+static void append_values(const struct requirement *r, char *buf, size_t size)
+{
+	bool set = r->n_values != 1;
+
+	append(buf, size, r->op == OP_NOT_IN ? (set ? " notin (" : "!=") : (set ? " in (" : "="));
+	for (uint32_t i = 0; i < r->n_values; i++) {
+		append(buf, size, i ? "," : "");
+		append(buf, size, r->values[i]);
+	}
+	append(buf, size, set ? ")" : "");
+}
+
+static void describe(const struct requirement *r, char *buf, size_t size)
+{
+	char number[32];
+
+	snprintf(buf, size, "%s%s", r->op == OP_NOT_EXISTS ? "!" : "", r->key);
+	if (r->op == OP_IN || r->op == OP_NOT_IN)
+		append_values(r, buf, size);
+	if (r->op == OP_GREATER || r->op == OP_LESS) {
+		snprintf(number, sizeof(number), "%s%lld", r->op == OP_GREATER ? ">" : "<",
+			 (long long)r->number);
+		append(buf, size, number);
+	}
+}
+
+bool kvip_selector_unmet(const struct kvip_selector *s, const struct kvip_meta *m,
+			 const struct kvip_label *pseudo, size_t n_pseudo, char *buf, size_t size)
+{
+	for (size_t i = 0; !s->any && i < s->n; i++) {
+		const char *value = lookup(s->reqs[i].key, m, pseudo, n_pseudo);
+
+		if (requirement_matches(&s->reqs[i], value))
+			continue;
+		describe(&s->reqs[i], buf, size);
+		append(buf, size, value ? ": the label is \"" : ": there is no such label");
+		append(buf, size, value ? value : "");
+		append(buf, size, value ? "\"" : "");
+		return true;
+	}
+	return false;
 }

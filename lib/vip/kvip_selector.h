@@ -26,3 +26,7 @@ const char *kvip_selector_text(const struct kvip_selector *s);
  *  as Cilium's io.kubernetes.service.name and io.kubernetes.service.namespace; may be NULL. */
 bool kvip_selector_matches(const struct kvip_selector *s, const struct kvip_meta *m,
 			   const struct kvip_label *pseudo, size_t n_pseudo);
+/** kvip_selector_unmet - the first requirement that is not met, in words for people ("mdhlabs-bgp=enable:
+ *  there is no such label"). Return: false when all are met. */
+bool kvip_selector_unmet(const struct kvip_selector *s, const struct kvip_meta *m,
+			 const struct kvip_label *pseudo, size_t n_pseudo, char *buf, size_t size);

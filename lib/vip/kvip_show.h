@@ -40,6 +40,19 @@ int kvip_show_nodes(const struct kvip_show_ctx *s, bool json, struct kvip_buf *o
 /** kvip_show_clusters - @only: name of a cluster, or NULL. */
 int kvip_show_clusters(const struct kvip_show_ctx *s, const char *only, bool json,
 		       struct kvip_buf *out);
+/* What the shell knows of the rest of the way (kernel, bgpd), for kvip_show_explain_*(). */
+struct kvip_explain;
+typedef void kvip_explain_more_fn(void *ctx, const struct kvip_prefix *p, struct kvip_explain *x);
+
+/** kvip_show_explain_vip - the whole chain for @a, owned or not. @more may be NULL. */
+int kvip_show_explain_vip(const struct kvip_show_ctx *s, const struct kvip_addr *a,
+			  kvip_explain_more_fn *more, void *more_ctx, bool json,
+			  struct kvip_buf *out);
+/** kvip_show_explain_service - the same for every address of NAMESPACE/NAME. Return: also -ENOENT
+ *  (no such Service) and -EINVAL (@name is not of that form). */
+int kvip_show_explain_service(const struct kvip_show_ctx *s, const char *name,
+			      kvip_explain_more_fn *more, void *more_ctx, bool json,
+			      struct kvip_buf *out);
 /** kvip_show_dry_run - VIPs, Services and nodes one after the other; JSON: one object with `vips`,
  * `services` and `nodes`. */
 int kvip_show_dry_run(const struct kvip_show_ctx *s, bool json, struct kvip_buf *out);

@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * DOC: the end of the way in explanations, as bgpd itself sees it: is the route redistributed, by
+ * which entry of the route-map and of the prefix-list, is it the best path, and to whom is it sent.
+ *
+ * Thread: T0, only when somebody asks; changes nothing in bgpd. The route-map is gone through rule by
+ * rule with the very functions that bgpd applies, on a path as bgp_redistribute_add() makes it; only
+ * so can the entry be named that decided.
+ *
+ * Sources: FRR 8.4.4, bgpd/bgp_route.c (bgp_redistribute_add), bgpd/bgp_advertise.c
+ * (bgp_adj_out_lookup), lib/routemap.c (route_map_apply_match: all rules of an entry must match).
+ */
+#include "frr/kvf_compat.h"
+
+#include "frr-module/bgp_kubevip_explain.h"
+
+#include "frr/kvf_explain.h"
+#include "frr/kvf_host.h"
+
+#include "plist.h"
+#include "plist_int.h"
+#include "routemap.h"
+
+#include "bgpd/bgpd.h"
+/* the one that names struct bgp_dest comes before those that use it */
+#include "bgpd/bgp_table.h"
+
+#include "bgpd/bgp_advertise.h"
+#include "bgpd/bgp_aspath.h"
+#include "bgpd/bgp_attr.h"
+#include "bgpd/bgp_route.h"
+#include "bgpd/bgp_zebra.h"
+
+#define NAME_STRLEN 128
+#define PEERS_SHOWN 64
+
+struct asking {
+	struct kvip_explain *x;
+	struct bgp *bgp;
+	afi_t afi;
+	struct prefix p;
+	const char *prefix; /* as text */
+	uint32_t tag;
+	const struct kvip_addr *next_hop; /* the first one; NULL: none */
+	char instance[NAME_STRLEN];
+};
+
+static const char *family_words(afi_t afi)
+{
+	return afi == AFI_IP ? "ipv4 unicast" : "ipv6 unicast";
+}
+
+/* ---- the redistribution route-map ---- */
+
+/* As the entry was written: "192.168.77.0/24 ge 32". */
+static const char *entry_text(const struct prefix_list_entry *e, char buf[NAME_STRLEN])
+{
+	size_t n;
+
+	if (e->any)
+		return "any";
+	prefix2str(&e->prefix, buf, NAME_STRLEN);
+	n = strlen(buf);
+	if (e->ge)
+		n += (size_t)snprintf(buf + n, NAME_STRLEN - n, " ge %d", e->ge);
+	if (e->le)
+		snprintf(buf + n, NAME_STRLEN - n, " le %d", e->le);
+	return buf;
+}
+
+/* How a prefix-list judges the VIP, and by which entry. */
+static void describe_plist(struct asking *q, afi_t afi, const char *name)
+{
+	struct prefix_list *l = prefix_list_lookup(afi, name);
+	const struct prefix_list_entry *e = NULL, *cover = NULL;
+	enum prefix_list_type verdict;
+	char text[NAME_STRLEN];
+
+	if (!l) {
+		kvip_explain_detail(q->x, name, "prefix-list-undefined",
+				    "prefix-list %s does not exist: it matches nothing", name);
+		return;
+	}
+	verdict = prefix_list_apply_ext(l, &e, &q->p, false);
+	for (cover = e ? NULL : l->head; cover; cover = cover->next)
+		if (cover->type == PREFIX_PERMIT && prefix_match(&cover->prefix, &q->p))
+			break;
+	if (e)
+		kvip_explain_detail(q->x, name, verdict == PREFIX_PERMIT ? "permit" : "deny",
+				    "prefix-list %s seq %lld %s %s", name, (long long)e->seq,
+				    verdict == PREFIX_PERMIT ? "permits" : "denies",
+				    entry_text(e, text));
+	else
+		kvip_explain_detail(q->x, name, "no-entry",
+				    "prefix-list %s has no entry that matches %s", name, q->prefix);
+	if (!cover && e && verdict != PREFIX_PERMIT)
+		for (cover = l->head; cover && cover != e; cover = cover->next)
+			if (cover->type == PREFIX_PERMIT && prefix_match(&cover->prefix, &q->p))
+				break;
+	if (cover && cover != e)
+		kvip_explain_detail(
+			q->x, name, "prefix-length",
+			"seq %lld permit %s holds the address, but without `ge %u` it matches no host route",
+			(long long)cover->seq, entry_text(cover, text),
+			q->afi == AFI_IP ? 32u : 128u);
+}
+
+static const char *result_word(enum route_map_cmd_result_t r)
+{
+	switch (r) {
+	case RMAP_MATCH:
+		return "matches";
+	case RMAP_NOOP:
+		return "is no condition here";
+	default:
+		return "does not match";
+	}
+}
+
+/* One entry's rules, all of which must hold. */
+static bool entry_matches(struct asking *q, struct route_map_index *index,
+			  struct bgp_path_info *path)
+{
+	struct route_map_rule *r;
+	bool all = true;
+	char name[32];
+
+	snprintf(name, sizeof(name), "entry %d", index->pref);
+	for (r = index->match_list.head; r; r = r->next) {
+		enum route_map_cmd_result_t res = r->cmd->func_apply(r->value, &q->p, path);
+
+		kvip_explain_detail(q->x, name, res == RMAP_NOMATCH ? "no-match" : "match",
+				    "match %s %s: %s", r->cmd->str, r->rule_str ? r->rule_str : "",
+				    result_word(res));
+		if (strcmp(r->cmd->str, "ip address prefix-list") == 0 && q->afi == AFI_IP)
+			describe_plist(q, AFI_IP, r->rule_str);
+		if (strcmp(r->cmd->str, "ipv6 address prefix-list") == 0 && q->afi == AFI_IP6)
+			describe_plist(q, AFI_IP6, r->rule_str);
+		all &= res != RMAP_NOMATCH;
+	}
+	return all;
+}
+
+/* The entry that decides, without a word about it. */
+static struct route_map_index *deciding_entry(struct asking *q, struct route_map *map,
+					      struct bgp_path_info *path)
+{
+	struct route_map_index *i;
+	struct route_map_rule *r;
+
+	for (i = map->head; i; i = i->next) {
+		for (r = i->match_list.head; r; r = r->next)
+			if (r->cmd->func_apply(r->value, &q->p, path) == RMAP_NOMATCH)
+				break;
+		if (!r)
+			return i;
+	}
+	return NULL;
+}
+
+static void say_map(struct asking *q, const char *name, struct route_map *map,
+		    struct bgp_path_info *path)
+{
+	struct route_map_index *by = deciding_entry(q, map, path), *i;
+	const bool passes = by && by->type == RMAP_PERMIT;
+	const struct kvip_step s = {
+		.step = "route-map",
+		.mark = passes ? KVIP_MARK_OK : KVIP_MARK_NO,
+		.reason = passes ? "permitted"
+			  : by   ? "denied-by-entry"
+				 : "no-entry-matches",
+		.remedy = passes ? NULL
+				 : "see below which condition does not hold; a prefix-list needs "
+				   "`ge 32` (IPv6: `ge 128`), `match tag` the tag of the advertise "
+				   "block",
+		.object = q->instance
+	};
+
+	if (by)
+		kvip_explain_step(q->x, &s, "route-map %s %s it by entry %d", name,
+				  passes ? "permits" : "denies", by->pref);
+	else
+		kvip_explain_step(q->x, &s, "route-map %s: no entry matches, its end denies", name);
+	for (i = map->head; i; i = i->next) {
+		entry_matches(q, i, path);
+		if (i == by)
+			break;
+	}
+}
+
+/* A path as redistribution makes it, for as long as the route-map is asked. */
+static void ask_map(struct asking *q, const char *name, struct route_map *map)
+{
+	struct bgp_path_info path = { .peer = q->bgp->peer_self };
+	struct attr attr;
+
+	bgp_attr_default_set(&attr, q->bgp, BGP_ORIGIN_INCOMPLETE);
+	attr.tag = q->tag;
+	if (q->next_hop && q->afi == AFI_IP)
+		memcpy(&attr.nexthop, q->next_hop->b, 4);
+	else if (q->next_hop)
+		memcpy(&attr.mp_nexthop_global, q->next_hop->b, 16);
+	attr.mp_nexthop_len = q->afi == AFI_IP ? BGP_ATTR_NHLEN_IPV4 : BGP_ATTR_NHLEN_IPV6_GLOBAL;
+	path.attr = &attr;
+	SET_FLAG(q->bgp->peer_self->rmap_type, PEER_RMAP_TYPE_REDISTRIBUTE);
+	say_map(q, name, map, &path);
+	q->bgp->peer_self->rmap_type = 0;
+	aspath_unintern(&attr.aspath);
+}
+
+static bool explain_redistribution(struct asking *q)
+{
+	struct bgp_redist *red = bgp_redist_lookup(q->bgp, q->afi, ZEBRA_ROUTE_STATIC, 0);
+	struct kvip_step s = { .step = "redistribute", .object = q->instance };
+	struct route_map *map;
+
+	if (!red) {
+		s.mark = KVIP_MARK_NO;
+		s.reason = "not-redistributed";
+		s.remedy = "`redistribute static route-map NAME` in the address-family";
+		kvip_explain_step(q->x, &s, "%s does not redistribute static in %s", q->instance,
+				  family_words(q->afi));
+		return false;
+	}
+	s.mark = red->rmap.name ? KVIP_MARK_OK : KVIP_MARK_WARN;
+	s.reason = red->rmap.name ? "redistributed" : "no-route-map";
+	s.remedy = red->rmap.name ? NULL : "without a route-map your own static routes go out too";
+	kvip_explain_step(q->x, &s, "%s redistributes static in %s", q->instance,
+			  family_words(q->afi));
+	if (!red->rmap.name)
+		return true;
+	map = route_map_lookup_by_name(red->rmap.name);
+	if (map) {
+		ask_map(q, red->rmap.name, map);
+		return true;
+	}
+	s = (struct kvip_step){ .step = "route-map",
+				.mark = KVIP_MARK_NO,
+				.reason = "route-map-undefined",
+				.remedy = "define it, or name another one at `redistribute static`",
+				.object = q->instance };
+	kvip_explain_step(q->x, &s, "route-map %s does not exist: it denies everything",
+			  red->rmap.name);
+	return true;
+}
+
+/* ---- bgpd's table, peers ---- */
+
+static struct bgp_path_info *best_of(struct bgp_dest *dest)
+{
+	struct bgp_path_info *pi;
+
+	for (pi = bgp_dest_get_bgp_path_info(dest); pi; pi = pi->next)
+		if (CHECK_FLAG(pi->flags, BGP_PATH_SELECTED))
+			return pi;
+	return NULL;
+}
+
+static struct bgp_path_info *explain_table(struct asking *q, struct bgp_dest *dest)
+{
+	struct bgp_path_info *best = dest ? best_of(dest) : NULL;
+	const bool ours = best && best->peer == q->bgp->peer_self;
+	const struct kvip_step s = { .step = "bgp",
+				     .mark = ours   ? KVIP_MARK_OK
+					     : best ? KVIP_MARK_WARN
+						    : KVIP_MARK_NO,
+				     .reason = ours   ? "best-path"
+					       : best ? "other-path"
+						      : "absent",
+				     .remedy = best || !dest ? NULL
+							     : "look at `show bgp PREFIX`: no path "
+							       "is valid",
+				     .object = q->instance };
+
+	if (ours)
+		kvip_explain_step(q->x, &s, "in bgpd's table, and the best path");
+	else if (best)
+		kvip_explain_step(q->x, &s, "another path is best: learned from %s",
+				  best->peer->host);
+	else
+		kvip_explain_step(q->x, &s, "not in bgpd's table");
+	return best;
+}
+
+/* A peer that gets a node's address for next hop sends everything to that node. */
+static bool gets_third_party(struct asking *q, struct peer *peer)
+{
+	if (CHECK_FLAG(peer->af_flags[q->afi][SAFI_UNICAST],
+		       PEER_FLAG_NEXTHOP_SELF | PEER_FLAG_FORCE_NEXTHOP_SELF))
+		return false;
+	return peer->sort == BGP_PEER_IBGP || peer->shared_network;
+}
+
+static void explain_peer(struct asking *q, struct peer *peer, struct bgp_dest *dest)
+{
+	const bool up = peer_established(peer);
+	const bool sent = up && dest && bgp_adj_out_lookup(peer, dest, 0);
+	struct kvip_step s = { .step = "peer", .object = peer->host };
+
+	if (!peer->afc[q->afi][SAFI_UNICAST])
+		return;
+	s.mark = sent ? KVIP_MARK_OK : KVIP_MARK_NO;
+	s.reason = sent ? "sent" : up ? "not-sent" : "session-down";
+	if (!up) {
+		s.remedy = "see `show bgp neighbors`";
+		kvip_explain_step(q->x, &s, "the session with %s is not established", peer->host);
+	} else if (!sent) {
+		s.remedy = "see the neighbour's outbound filters, or why it is the path's source";
+		kvip_explain_step(q->x, &s, "not sent to %s", peer->host);
+	} else if (gets_third_party(q, peer)) {
+		s.mark = KVIP_MARK_WARN;
+		s.reason = "third-party-next-hop";
+		s.remedy = "`neighbor X next-hop-self`: else one node gets all of the traffic";
+		kvip_explain_step(q->x, &s, "sent to %s with a node's address as next hop",
+				  peer->host);
+	} else {
+		kvip_explain_step(q->x, &s, "sent to %s", peer->host);
+	}
+}
+
+static void explain_instance(struct asking *q)
+{
+	struct bgp_dest *dest;
+	struct listnode *node;
+	struct peer *peer;
+	int shown = 0;
+
+	if (!explain_redistribution(q))
+		return;
+	dest = bgp_node_lookup(q->bgp->rib[q->afi][SAFI_UNICAST], &q->p);
+	if (explain_table(q, dest))
+		for (ALL_LIST_ELEMENTS_RO(q->bgp->peer, node, peer))
+			if (!CHECK_FLAG(peer->sflags, PEER_STATUS_GROUP) && shown++ < PEERS_SHOWN)
+				explain_peer(q, peer, dest);
+	if (dest)
+		bgp_dest_unlock_node(dest);
+}
+
+static void name_instance(struct asking *q)
+{
+	snprintf(q->instance, sizeof(q->instance), "router bgp %u%s%.64s", q->bgp->as,
+		 q->bgp->name ? " " : "", q->bgp->name ? q->bgp->name : "");
+}
+
+static void no_instance(struct kvip_explain *x)
+{
+	const struct kvip_step s = {
+		.step = "redistribute",
+		.mark = KVIP_MARK_NO,
+		.reason = "no-router-bgp",
+		.remedy = "configure `router bgp`, or leave it to other daemons"
+	};
+
+	kvip_explain_step(x, &s, "bgpd has no `router bgp`");
+}
+
+static void explain(const struct kvip_prefix *p, struct kvip_explain *x)
+{
+	struct asking q = { .x = x, .afi = p->addr.family == KVIP_IPV4 ? AFI_IP : AFI_IP6 };
+	char text[KVIP_PREFIX_STRLEN];
+	struct kvip_route_view v;
+	struct listnode *node;
+
+	if (!kvip_recon_find(kvf_host_recon(), 0, p, &v) || !v.want)
+		return; /* nothing was decided: there is nothing to announce */
+	q.tag = v.want->tag;
+	if (v.usable && v.usable->n)
+		q.next_hop = &v.usable->addrs[0];
+	q.p.family = p->addr.family == KVIP_IPV4 ? AF_INET : AF_INET6;
+	q.p.prefixlen = p->len;
+	memcpy(&q.p.u.prefix, p->addr.b, q.afi == AFI_IP ? 4 : 16);
+	q.prefix = kvip_prefix_render(p, text);
+	if (listcount(bm->bgp) == 0)
+		no_instance(x);
+	for (ALL_LIST_ELEMENTS_RO(bm->bgp, node, q.bgp)) {
+		name_instance(&q);
+		explain_instance(&q);
+	}
+}
+
+void bgp_kubevip_explain_init(void)
+{
+	kvf_explain_set_bgp(explain);
+}

@@ -1,0 +1,240 @@
+"""`explain` names the link of the chain that is broken: each of the seed's failures, made in the lab.
+
+The module knows the whole way, to what each peer is sent. kubewatch knows it to the kernel, and says
+so: the tests about bgpd's side are the module's only.
+"""
+
+from __future__ import annotations
+
+from tests.fakeapi import objects
+from tests.lab import poll
+
+from .faillab import VIP, Scene, web
+from .shells import module_only
+
+ADDRESS = VIP.partition("/")[0]
+BGPD = "kubewatch runs beside bgpd and does not see into it"
+SERVICE = "prod/web-192-168-77-128"
+AFI = ["router bgp 62112", "address-family ipv4 unicast"]
+
+
+def explain(scene: Scene, what: str = f"vip {ADDRESS}") -> dict:
+    """The answer as JSON."""
+    return scene.show(f"{what} explain")
+
+
+def steps(answer: dict, step: str) -> list[dict]:
+    """All links of this name."""
+    return [s for s in answer["steps"] if s["step"] == step]
+
+
+def details(answer: dict, step: str) -> dict[tuple[str, str], str]:
+    """(name, reason) -> text of the details of these links."""
+    found = {}
+    for one in steps(answer, step):
+        for detail in one.get("details", []):
+            found[detail["name"], detail["reason"]] = detail["text"]
+    return found
+
+
+def diagnosis(scene: Scene, what: str = f"vip {ADDRESS}") -> tuple[str, str] | None:
+    """(step, reason) of the first link that is broken."""
+    found = explain(scene, what)["diagnosis"]
+    return found and (found["step"], found["reason"])
+
+
+def wait_diagnosis(scene: Scene, expected: tuple[str, str] | None, what: str = "") -> dict:
+    """Return the answer when it says so."""
+    what = what or f"vip {ADDRESS}"
+    poll(
+        lambda: diagnosis(scene, what) == expected,
+        10,
+        f"{what}: {expected}",
+    )
+    answer = explain(scene, what)
+    assert expected is None or answer["diagnosis"]["text"]
+    return answer
+
+
+def test_nothing_is_in_its_way(watched: Scene) -> None:
+    """Every link is there, in the order of the way, and good."""
+    watched.wait_state("installed")
+    answer = wait_diagnosis(watched, None)
+    order = ["cluster", "claim", "range", "selection", "endpoints", "nodes", "holder", "decision"]
+    order += ["next-hops", "zebra", "kernel"]
+    named = [s["step"] for s in answer["steps"]]
+    assert named[: len(order)] == order
+    assert {s["mark"] for s in answer["steps"][: len(order)]} == {"ok"}
+    assert set(details(answer, "next-hops")) == {(a, "connected") for a, _ in watched.hops()}
+
+
+@module_only(BGPD)
+def test_up_to_the_peer(watched: Scene) -> None:
+    """The entry of the route-map and of the prefix-list that let it pass, and who is sent it."""
+    answer = wait_diagnosis(watched, None)
+    marks = {s["step"]: (s["mark"], s["reason"]) for s in answer["steps"]}
+    assert marks["redistribute"] == ("ok", "redistributed")
+    assert marks["route-map"] == ("ok", "permitted")
+    assert marks["bgp"] == ("ok", "best-path")
+    assert ("KUBEVIP", "permit") in details(answer, "route-map")
+    sent = [(s["object"], s["reason"]) for s in steps(answer, "peer")]
+    assert sent == [("192.168.99.11", "sent")]
+
+
+def test_nobody_has_the_address(watched: Scene) -> None:
+    """The seed's first question: was an address assigned? The nearest range, and who waits."""
+    watched.api.put(objects.service("waiting"))
+    watched.send_witness()
+    answer = wait_diagnosis(watched, ("claim", "nobody-has-it"), "vip 192.168.77.9")
+    found = details(answer, "claim")
+    assert ("vip-range", "inside") in found
+    assert "prod/waiting" in found["waiting", "no-address"]
+    answer = wait_diagnosis(watched, ("claim", "nobody-has-it"), "vip 192.168.78.1")
+    assert details(answer, "claim")["vip-range", "nearest"].startswith("192.168.77.0/24")
+
+
+def test_no_address_yet(watched: Scene) -> None:
+    """A Gateway's Service that shows <none>."""
+    watched.api.put(objects.service("waiting"))
+    watched.send_witness()
+    wait_diagnosis(watched, ("claim", "no-address"), "service prod/waiting")
+
+
+def test_outside_the_range(watched: Scene) -> None:
+    """An address from another pool than the one for BGP."""
+    watched.api.put(*web("192.168.10.7/32"))
+    watched.send_witness()
+    wait_diagnosis(watched, ("range", "out-of-range"), "vip 192.168.10.7")
+    wait_diagnosis(watched, ("range", "out-of-range"), "service prod/web-192-168-10-7")
+
+
+def test_the_label_is_missing(watched: Scene) -> None:
+    """The seed's hour: the generated Service had not the label."""
+    watched.api.put(objects.service("web-192-168-77-128", ADDRESS, labels={"app": "cd"}))
+    answer = wait_diagnosis(watched, ("selection", "not-selected"))
+    assert details(answer, "selection")["web", "labels"].startswith("mdhlabs-bgp=enable")
+    wait_diagnosis(watched, ("selection", "not-selected"), f"service {SERVICE}")
+
+
+def test_no_endpoint(watched: Scene) -> None:
+    """The pods are not ready."""
+    endpoints = [objects.endpoint("10.244.1.10", "kube1", ready=False)]
+    watched.api.put(objects.endpoint_slice("web-192-168-77-128", endpoints))
+    wait_diagnosis(watched, ("endpoints", "no-endpoints"))
+
+
+def test_prefix_list_of_the_cluster_without_ge(watched: Scene) -> None:
+    """The seed's prefix-list `192.168.77.0/24` can match no host route."""
+    lists = watched.shell.daemon
+    watched.r1.vty(
+        lists, "configure terminal", "ip prefix-list SEED seq 5 permit 192.168.77.0/24"
+    )
+    watched.type("kubevip cluster lab prefix-list SEED")
+    answer = wait_diagnosis(watched, ("prefix-list", "prefix-list-denies"))
+    assert "ge 32" in answer["diagnosis"]["remedy"]
+    watched.type("no kubevip cluster lab prefix-list")
+    watched.r1.vty(lists, "configure terminal", "no ip prefix-list SEED")
+    wait_diagnosis(watched, None)
+
+
+def test_next_hops_do_not_resolve(watched: Scene) -> None:
+    """FRR was up before the network: the seed's systemd story, and a pulled cable."""
+    watched.lab.set_cable("r1", False)
+    answer = wait_diagnosis(watched, ("next-hops", "no-next-hop-resolves"))
+    assert {reason for _, reason in details(answer, "next-hops")} == {"unresolved"} or all(
+        reason != "connected" for _, reason in details(answer, "next-hops")
+    )
+    watched.lab.set_cable("r1", True)
+    wait_diagnosis(watched, None)
+
+
+@module_only(BGPD)
+def test_not_redistributed(watched: Scene) -> None:
+    """`redistribute static` is missing."""
+    watched.r1.config([*AFI, "no redistribute static"])
+    answer = wait_diagnosis(watched, ("redistribute", "not-redistributed"))
+    assert "redistribute static" in answer["diagnosis"]["remedy"]
+    watched.r1.config([*AFI, "redistribute static route-map KUBEVIP"])
+    wait_diagnosis(watched, None)
+
+
+@module_only(BGPD)
+def test_route_map_that_does_not_exist(watched: Scene) -> None:
+    """bgpd then denies everything, and says nothing."""
+    watched.r1.config([*AFI, "redistribute static route-map NOWHERE"])
+    wait_diagnosis(watched, ("route-map", "route-map-undefined"))
+    watched.r1.config([*AFI, "redistribute static route-map KUBEVIP"])
+    wait_diagnosis(watched, None)
+
+
+@module_only(BGPD)
+def test_prefix_list_of_the_route_map_without_ge(watched: Scene) -> None:
+    """The seed's KUBEFILTER."""
+    watched.r1.config(["ip prefix-list KUBEVIP seq 10 permit 192.168.77.0/24"])
+    answer = wait_diagnosis(watched, ("route-map", "no-entry-matches"))
+    assert "ge 32" in details(answer, "route-map")["KUBEVIP", "prefix-length"]
+    watched.r1.config(["ip prefix-list KUBEVIP seq 10 permit 192.168.77.0/24 ge 32"])
+    wait_diagnosis(watched, None)
+
+
+@module_only(BGPD)
+def test_prefix_list_that_does_not_exist(watched: Scene) -> None:
+    """The seed's MDHFILTER: a route-map on a list that nobody defined."""
+    watched.r1.config(["no ip prefix-list KUBEVIP seq 10"])
+    answer = wait_diagnosis(watched, ("route-map", "no-entry-matches"))
+    assert ("KUBEVIP", "prefix-list-undefined") in details(answer, "route-map")
+    watched.r1.config(["ip prefix-list KUBEVIP seq 10 permit 192.168.77.0/24 ge 32"])
+    wait_diagnosis(watched, None)
+
+
+@module_only(BGPD)
+def test_another_tag(watched: Scene) -> None:
+    """The route-map asks for a tag that the advertise block does not give."""
+    watched.type("kubevip cluster lab advertise web tag 99")
+    answer = wait_diagnosis(watched, ("route-map", "no-entry-matches"))
+    assert ("entry 10", "no-match") in details(answer, "route-map")
+    watched.type("no kubevip cluster lab advertise web tag")
+    wait_diagnosis(watched, None)
+
+
+@module_only(BGPD)
+def test_session_down(watched: Scene) -> None:
+    """The seed's third question: is the session up?"""
+    watched.r1.config(["router bgp 62112", "neighbor 192.168.99.11 shutdown"])
+    wait_diagnosis(watched, ("peer", "session-down"))
+    watched.r1.config(["router bgp 62112", "no neighbor 192.168.99.11 shutdown"])
+    poll(lambda: watched.r1.bgp_established("192.168.99.11"), 30, "the session is back")
+    wait_diagnosis(watched, None)
+
+
+@module_only(BGPD)
+def test_third_party_next_hop(watched: Scene) -> None:
+    """Without next-hop-self the peer sends everything to one node: no break, a warning."""
+    watched.r1.config([*AFI, "no neighbor 192.168.99.11 next-hop-self"])
+    poll(
+        lambda: steps(explain(watched), "peer")[0]["reason"] == "third-party-next-hop",
+        10,
+        "the warning about the next hop",
+    )
+    assert diagnosis(watched) is None
+    watched.r1.config([*AFI, "neighbor 192.168.99.11 next-hop-self"])
+    poll(lambda: steps(explain(watched), "peer")[0]["reason"] == "sent", 10, "mended")
+
+
+def test_two_blocks(watched: Scene) -> None:
+    """The first block decides; the later one is named."""
+    watched.type("kubevip cluster lab advertise zoo service-selector any")
+    poll(
+        lambda: ("zoo", "later") in details(explain(watched), "selection"),
+        10,
+        "the block that would have matched too",
+    )
+
+
+def test_unknown_service_and_bad_words(watched: Scene) -> None:
+    """Refused with the reason; nothing else."""
+    for words in ("service prod/nobody", "service nobody"):
+        answer = watched.r1.vty(
+            watched.shell.daemon, f"show kubevip {words} explain", check=False
+        )
+        assert answer.startswith("%")
