@@ -60,6 +60,10 @@ static const struct exec_row exec_rows[] = {
 	{ SHOW, KVF_SHOW_CLUSTER, "show kubevip cluster [NAME] [json]",
 	  SHOW_STR KUBEVIP_HELP
 	  "Servers, watches and errors of clusters\nName of the cluster\n" JSON_HELP },
+	{ SHOW, KVF_SHOW_HISTORY, "show kubevip history " VIP_SYNTAX " [json]",
+	  SHOW_STR KUBEVIP_HELP
+	  "The last changes of routes, and how long they took\n"
+	  "Of one VIP\nOf VIPs in a prefix\nOf one VIP\nOf VIPs in a prefix\n" JSON_HELP },
 	{ SHOW, KVF_SHOW_CHECK, "show kubevip check [json]",
 	  SHOW_STR KUBEVIP_HELP
 	  "What in the configuration and on this host cannot work\n" JSON_HELP },

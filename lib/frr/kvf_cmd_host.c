@@ -33,21 +33,25 @@ static int conf_render(struct kvip_buf *out)
 	return kvip_conf_render(kvf_host_conf(), out);
 }
 
-static int show_vip(const struct kvip_show_ctx *s, const char *arg, bool json, struct kvip_buf *out,
-		    struct kvip_err *err)
+typedef int prefix_show_fn(const struct kvip_show_ctx *s, const struct kvip_prefix *only, bool json,
+			   struct kvip_buf *out);
+
+/* What takes an address or prefix to look at, or none for all. */
+static int show_inside(prefix_show_fn *fn, const struct kvip_show_ctx *s, const char *arg,
+		       bool json, struct kvip_buf *out, struct kvip_err *err)
 {
 	struct kvip_prefix only;
 	int rc;
 
 	if (!arg)
-		return kvip_show_vips(s, NULL, json, out);
+		return fn(s, NULL, json, out);
 	rc = kvip_prefix_parse(arg, &only);
 	if (rc)
 		return kvip_err_set(
 			err, rc,
 			"`%.80s` is no prefix: write an address, or a prefix without host bits",
 			arg);
-	return kvip_show_vips(s, &only, json, out);
+	return fn(s, &only, json, out);
 }
 
 static int explain_vip(const struct kvip_show_ctx *s, const char *arg, bool json,
@@ -90,7 +94,9 @@ static int show(enum kvf_show what, const char *arg, bool json, struct kvip_buf 
 	case KVF_SHOW_OVERVIEW:
 		return kvip_show_overview(&s, json, out);
 	case KVF_SHOW_VIP:
-		return show_vip(&s, arg, json, out, err);
+		return show_inside(kvip_show_vips, &s, arg, json, out, err);
+	case KVF_SHOW_HISTORY:
+		return show_inside(kvip_show_history, &s, arg, json, out, err);
 	case KVF_SHOW_SERVICE:
 		return kvip_show_services(&s, arg, json, out);
 	case KVF_SHOW_NODE:

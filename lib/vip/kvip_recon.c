@@ -160,6 +160,7 @@ struct kvip_recon *kvip_recon_new(const struct kvip_recon_deps *deps)
 	TAILQ_INIT(&r->dirty);
 	TAILQ_INIT(&r->pending);
 	TAILQ_INIT(&r->walks);
+	r->history = kvip_history_new();
 	return r;
 }
 
@@ -174,6 +175,7 @@ void kvip_recon_free(struct kvip_recon *r)
 		entry_free(r, e);
 	kvip_facts_unref(r->facts);
 	kvip_conf_unref(r->conf);
+	kvip_history_free(r->history);
 	kvip_free(r);
 }
 
@@ -279,7 +281,9 @@ static int decide_announce(struct kvip_recon *r, struct kvip_decision *d, kvip_m
 	if (!e)
 		return -ENOMEM;
 	recon_renew(r, e);
+	e->event_ms = d->event_ms;
 	if (is_decided_so(e, &d->route)) {
+		e->event_ms = 0;
 		e->want.restored = d->route.restored;
 		recon_replace(&d->route.nhs, NULL);
 		return 0;
@@ -301,6 +305,7 @@ int kvip_recon_decide(struct kvip_recon *r, struct kvip_decision *d, kvip_msec n
 		return 0;
 	forget_want(r, e);
 	e->withdraw = true;
+	e->event_ms = d->event_ms;
 	recon_dirty(r, e);
 	return 0;
 }
@@ -367,6 +372,7 @@ static void confirmed(struct kvip_recon *r, struct recon_entry *e, const struct 
 	e->foreign = false;
 	e->refused = KVIP_REASON_NONE;
 	recon_pending(r, e, false);
+	kvip_history_installed(r->history, e->change, now);
 	r->confirmations++;
 	if (!SLIST_EMPTY(&e->olds))
 		recon_dirty(r, e);
@@ -392,8 +398,10 @@ void kvip_recon_feed_add(struct kvip_recon *r, const struct kvip_feed_route *f, 
 	e->foreign_tag = f->tag;
 	recon_replace(&e->installed, NULL);
 	recon_pending(r, e, false);
-	if (has_our_id(e, f)) /* zebra keeps one of a kind: his has taken our place and is his */
+	if (has_our_id(e, f)) { /* zebra keeps one of a kind: his has taken our place and is his */
+		recon_note_change(r, e, KVIP_CHANGE_DISPLACED, now);
 		recon_displaced(r, e);
+	}
 	if (e->has_want && !e->owned)
 		recon_dirty(r, e);
 }
@@ -403,6 +411,7 @@ static void swept(struct kvip_recon *r, struct recon_entry *e, kvip_msec now)
 	e->swept++;
 	r->swept++;
 	recon_replace(&e->sent, NULL);
+	recon_note_change(r, e, KVIP_CHANGE_SWEPT, now);
 	if (e->swept > 1 && now - e->swept_ms < SWEPT_AGAIN_MS)
 		r->some_held_back = e->held_back = true;
 	else

@@ -15,6 +15,7 @@
 #include "base/kvip_log.h"
 #include "base/kvip_time.h"
 #include "vip/kvip_facts.h"
+#include "vip/kvip_history.h"
 #include "vip/kvip_mailbox.h"
 #include "vip/kvip_reason.h"
 #include "vip/kvip_route.h"
@@ -159,4 +160,6 @@ struct kvip_recon_summary {
 	uint64_t announces, withdraws, swept, confirmations;
 	char state_error[200];
 };
+/** kvip_recon_history - the last changes; NULL when there was no memory for them. */
+const struct kvip_history *kvip_recon_history(const struct kvip_recon *r);
 void kvip_recon_get_summary(struct kvip_recon *r, struct kvip_recon_summary *out);

@@ -72,20 +72,23 @@ struct recon_entry {
 	uint8_t foreign_distance;
 	enum kvip_reason refused; /* why it cannot be sent; NONE */
 	bool has_want;
-	bool owned;     /* zebra may have it: recorded in the state file */
-	bool current;   /* the state file has want as it is */
-	bool withdraw;  /* decided: no route */
-	bool dirty;     /* in r->dirty */
-	bool pending;   /* in r->pending: sent, not confirmed */
-	bool overdue;   /* confirmation did not come in time */
-	bool foreign;   /* the feed shows a route that is not ours */
-	bool held_back; /* swept again and again: sent at the next tick */
-	uint32_t epoch; /* of the sink that sent, installed, pending and foreign are about */
+	bool owned;         /* zebra may have it: recorded in the state file */
+	bool current;       /* the state file has want as it is */
+	bool withdraw;      /* decided: no route */
+	bool dirty;         /* in r->dirty */
+	bool pending;       /* in r->pending: sent, not confirmed */
+	bool overdue;       /* confirmation did not come in time */
+	bool foreign;       /* the feed shows a route that is not ours */
+	bool held_back;     /* swept again and again: sent at the next tick */
+	uint32_t epoch;     /* of the sink that sent, installed, pending and foreign are about */
+	kvip_msec event_ms; /* of the decision that is not carried out yet; 0: none */
+	uint64_t change;    /* number of its last change in the history */
 };
 RB_HEAD(recon_table, recon_entry);
 
 struct kvip_recon {
 	struct kvip_recon_deps deps;
+	struct kvip_history *history; /* NULL: no memory for it */
 	struct recon_table table;
 	struct recon_nhs nhs;
 	struct recon_sets sets;
@@ -149,5 +152,8 @@ void recon_walk_some(struct kvip_recon *r, unsigned int max);
 /** recon_displaced - what was our route is somebody else's now: it is neither sent again nor
  * withdrawn. */
 void recon_displaced(struct kvip_recon *r, struct recon_entry *e);
+/** recon_note_change - for `show kubevip history`. */
+void recon_note_change(struct kvip_recon *r, struct recon_entry *e, enum kvip_change change,
+		       kvip_msec now);
 /** recon_compact_some - a slice of the state file's rewrite. */
 void recon_compact_some(struct kvip_recon *r, unsigned int max);

@@ -106,9 +106,25 @@ void recon_displaced(struct kvip_recon *r, struct recon_entry *e)
 	recon_replace(&e->sent, NULL);
 }
 
+/* The event that led to it counts for the first change after it only. */
+void recon_note_change(struct kvip_recon *r, struct recon_entry *e, enum kvip_change change,
+		       kvip_msec now)
+{
+	struct kvip_history_entry h = { .prefix = e->prefix,
+					.change = change,
+					.reason = r->flushed ? KVIP_REASON_FLUSHED : e->refused,
+					.next_hops = e->sent ? e->sent->n : 0,
+					.event_ms = e->event_ms,
+					.sent_ms = now };
+
+	snprintf(h.cluster, sizeof(h.cluster), "%s", e->want.cluster);
+	e->event_ms = 0;
+	e->change = kvip_history_add(r->history, &h);
+}
+
 static int announce(struct kvip_recon *r, struct recon_entry *e, kvip_msec now)
 {
-	const struct kvip_nhset *usable = e->set->usable;
+	const struct kvip_nhset *usable = e->set->usable, *before = e->sent;
 	bool overdue;
 	int rc;
 
@@ -130,6 +146,8 @@ static int announce(struct kvip_recon *r, struct recon_entry *e, kvip_msec now)
 	e->tag = e->want.tag;
 	recon_replace(&e->sent, kvip_nhset_ref(usable));
 	e->sent_ms = now;
+	if (before != usable || e->event_ms)
+		recon_note_change(r, e, before ? KVIP_CHANGE_CHANGED : KVIP_CHANGE_ANNOUNCED, now);
 	recon_pending(r, e, e->id.table == 0 && e->installed != usable);
 	e->overdue = overdue && e->pending;
 	return 0;
@@ -168,7 +186,7 @@ static int delete_olds(struct kvip_recon *r, struct recon_entry *e, bool all)
 	return 0;
 }
 
-static int withdraw(struct kvip_recon *r, struct recon_entry *e)
+static int withdraw(struct kvip_recon *r, struct recon_entry *e, kvip_msec now)
 {
 	int rc = delete_olds(r, e, true);
 
@@ -178,6 +196,8 @@ static int withdraw(struct kvip_recon *r, struct recon_entry *e)
 			r->withdraws++;
 			note_gone(r, &e->id);
 			e->owned = e->current = false;
+			recon_replace(&e->sent, NULL);
+			recon_note_change(r, e, KVIP_CHANGE_WITHDRAWN, now);
 		}
 	}
 	if (rc)
@@ -203,7 +223,7 @@ static int carry_out(struct kvip_recon *r, struct recon_entry *e, kvip_msec now)
 			rc = delete_olds(r, e, false);
 		break;
 	case WITHDRAW:
-		rc = withdraw(r, e);
+		rc = withdraw(r, e, now);
 		break;
 	case LEAVE:
 		break;

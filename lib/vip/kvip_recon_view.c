@@ -187,3 +187,8 @@ void kvip_recon_get_summary(struct kvip_recon *r, struct kvip_recon_summary *out
 		out->by_state[state_of(r, e)]++;
 	}
 }
+
+const struct kvip_history *kvip_recon_history(const struct kvip_recon *r)
+{
+	return r->history;
+}

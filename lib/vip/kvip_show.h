@@ -36,6 +36,9 @@ int kvip_show_vips(const struct kvip_show_ctx *s, const struct kvip_prefix *only
 /** kvip_show_services - @only: "NAMESPACE/NAME", or NULL. */
 int kvip_show_services(const struct kvip_show_ctx *s, const char *only, bool json,
 		       struct kvip_buf *out);
+/** kvip_show_history - the last changes inside @only (NULL: all), newest first. */
+int kvip_show_history(const struct kvip_show_ctx *s, const struct kvip_prefix *only, bool json,
+		      struct kvip_buf *out);
 int kvip_show_nodes(const struct kvip_show_ctx *s, bool json, struct kvip_buf *out);
 /** kvip_show_clusters - @only: name of a cluster, or NULL. */
 int kvip_show_clusters(const struct kvip_show_ctx *s, const char *only, bool json,
