@@ -12,7 +12,7 @@ from typing import Iterator
 import pytest
 
 from tests.fakeapi import objects
-from tests.lab import Lab, poll
+from tests.lab import Lab, ShellSetup, poll
 
 from .faillab import (
     CONFIG,
@@ -60,15 +60,22 @@ def bgp(*lines: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def uplink(lab: Lab) -> Iterator[None]:
-    """The routers' session runs over the uplink alone, which stays up whatever the LAN does.
+def lab(shell: ShellSetup) -> Iterator[Lab]:
+    """A lab of this module's own, whose r1 has no next-hop objects in the kernel.
 
-    And r1 has the line without which zebra 8.4.4, now and then, installs nothing any more after a
-    short flap, no route of anybody: it takes next-hop objects for there that the kernel dropped.
+    With them zebra 8.4.4, now and then, installs nothing any more after a short flap, no route of
+    anybody: it takes objects for there that the kernel dropped. And a zebra that has run without
+    them takes those for there that it never made, once it is told to use them.
     """
+    with Lab(shell=shell, r1_extra=f"no {KERNEL_OBJECTS}\n") as own:
+        yield own
+
+
+@pytest.fixture(scope="module")
+def uplink(lab: Lab) -> Iterator[None]:
+    """The routers' session runs over the uplink alone, which stays up whatever the LAN does."""
     session = SESSION.format(peer="10.0.12.2").splitlines()
     shutdown = bgp(*(f"neighbor {peer} shutdown" for peer in LAN_SESSIONS["r1"]))
-    lab.r1.config([f"no {KERNEL_OBJECTS}"])
     lab.r1.keep(*session, *shutdown)
     lab.r2.config(SESSION.format(peer="10.0.12.1"))
     poll(
@@ -80,7 +87,6 @@ def uplink(lab: Lab) -> Iterator[None]:
     lab.r1.start_missing()
     undo = bgp(*(f"no neighbor {peer} shutdown" for peer in LAN_SESSIONS["r1"]))
     lab.r1.drop(*session, *shutdown, no=[*undo, *bgp("no neighbor 10.0.12.2")])
-    lab.r1.config([KERNEL_OBJECTS])
     lab.r2.config(bgp("no neighbor 10.0.12.1"))
     for peer in LAN_SESSIONS["r1"]:
         poll(lambda p=peer: lab.r1.bgp_established(p), 20, f"the session with {peer} is back")
@@ -191,7 +197,7 @@ def test_flapping_cable(watched: Scene, uplink: None) -> None:
 
 
 def test_fast_flap(watched: Scene, uplink: None) -> None:
-    """Down and up before anybody has done anything about it. Needs KERNEL_OBJECTS off: uplink()."""
+    """Down and up before anybody has done anything about it. Needs KERNEL_OBJECTS off: lab()."""
     for _ in range(4):
         watched.lab.set_cable("r1", False)
         watched.lab.set_cable("r1", True)
