@@ -21,6 +21,7 @@
 #define kvf_event_arg(t)       EVENT_ARG(t)
 #define kvf_event_fd(t)        EVENT_FD(t)
 #define kvf_event_add_read     event_add_read
+#define kvf_event_add_write    event_add_write
 #define kvf_event_add_timer_ms event_add_timer_msec
 #define kvf_event_add_event    event_add_event
 #define kvf_event_cancel(t)    event_cancel(t)
@@ -31,6 +32,7 @@
 #define kvf_event_arg(t)       THREAD_ARG(t)
 #define kvf_event_fd(t)        THREAD_FD(t)
 #define kvf_event_add_read     thread_add_read
+#define kvf_event_add_write    thread_add_write
 #define kvf_event_add_timer_ms thread_add_timer_msec
 #define kvf_event_add_event    thread_add_event
 #define kvf_event_cancel(t)    thread_cancel(t)

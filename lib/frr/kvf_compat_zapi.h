@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What of ZAPI differs between FRR's versions:
+ * What of ZAPI differs between FRR's versions, as far as we read and write it:
  *
  *   options of a client       8.4: receive_notify, synchronous    10.x: synchronous, auxiliary
- *   next-hop tracking answer  8.4: a handler that decodes         10.x: a callback of the client
+ *   next-hop tracking answer  8.4: next hops counted in 8 bits    10.x: in 16
  */
 #pragma once
 
@@ -11,13 +11,8 @@
 
 #include "zclient.h"
 
-typedef void kvf_nexthop_fn(vrf_id_t vrf_id, struct prefix *asked, struct zapi_route *answer);
-
-struct kvf_zapi_handlers {
-	zclient_handler *route_add, *route_del, *address_add, *address_del;
-	kvf_nexthop_fn *nexthop;
-};
-
-/** kvf_zclient_new - a client with these handlers; one per process (handlers are a static
- * table). */
-struct zclient *kvf_zclient_new(struct kvf_event_loop *loop, const struct kvf_zapi_handlers *h);
+/** kvf_zclient_new - a client without handlers: what zebra says is read by kvf_zapi.c. */
+struct zclient *kvf_zclient_new(struct kvf_event_loop *loop);
+/** kvf_zapi_get_nexthop_count - the number of next hops in an answer of next-hop tracking. Return:
+ *  false when @s ends before it. */
+bool kvf_zapi_get_nexthop_count(struct stream *s, unsigned int *n);

@@ -4,6 +4,7 @@
  * Source: lib/plist.c, lib/plist_int.h of FRR 8.4.4 (entries are kept in order of seq).
  */
 #include "frr/kvf_facts.h"
+#include "frr/kvf_addr.h"
 #include "frr/kvf_compat.h"
 #include "frr/kvf_zebra.h"
 
@@ -71,12 +72,12 @@ static int add_plists(struct kvip_facts *f, const char *name)
 static int gather(struct kvip_facts *f, const struct kvip_conf *conf)
 {
 	f->plists = kvip_calloc(2 * conf->n_clusters, sizeof(*f->plists));
-	if (!f->plists || kvf_zebra_addresses(f))
+	if (!f->plists || kvf_addr_facts(f))
 		return -1;
 	for (size_t i = 0; i < conf->n_clusters; i++)
 		if (conf->clusters[i]->prefix_list && add_plists(f, conf->clusters[i]->prefix_list))
 			return -1;
-	f->known = kvf_zebra_connected();
+	f->known = kvf_zebra_told();
 	return 0;
 }
 

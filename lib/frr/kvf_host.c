@@ -200,7 +200,7 @@ static void publish_draft(void)
 
 static bool ready_for_first(void)
 {
-	return kvf_zebra_connected() || kvf_host_now() - host.start_ms >= FIRST_FACTS_MS;
+	return kvf_zebra_told() || kvf_host_now() - host.start_ms >= FIRST_FACTS_MS;
 }
 
 /* Addresses of this router have been told, and with them everything that zebra says on connect. */

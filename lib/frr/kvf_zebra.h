@@ -14,7 +14,7 @@
 struct kvf_zebra_host {
 	/** something reached the reconciler: run a slice soon */
 	void (*work)(void *ctx);
-	/** addresses of this router changed: read them with kvf_zebra_addresses() */
+	/** addresses of this router changed, or all have been told: kvf_addr_facts() has them */
 	void (*addresses_changed)(void *ctx);
 	/** around each of our callbacks on the main loop */
 	void (*enter)(void *ctx);
@@ -32,8 +32,7 @@ void kvf_zebra_start(struct kvip_recon *recon);
 /** kvf_zebra_stop - close the session; routes stay in zebra (rules R4). */
 void kvf_zebra_stop(void);
 bool kvf_zebra_connected(void);
-/** kvf_zebra_addresses - put this router's addresses and connected networks into @f. Return: 0,
- * -ENOMEM. */
-int kvf_zebra_addresses(struct kvip_facts *f);
+/** kvf_zebra_told - has this session told all addresses and static routes that zebra has? */
+bool kvf_zebra_told(void);
 /** kvf_zebra_width - next hops that this FRR can install for one route (MULTIPATH_NUM). */
 unsigned int kvf_zebra_width(void);
