@@ -144,6 +144,12 @@ class Scene:
         """What is shown of one VIP; {} when there is nothing."""
         return self.show(f"vip {prefix}", daemon)["vips"].get(prefix, {})
 
+    def claim_reason(self, prefix: str) -> str:
+        """Why the (first) Service that claims a VIP may have it, or may not; "": there is none."""
+        claims = self.show("service")["services"]
+        address = prefix.partition("/")[0]
+        return next((c["reason"] for c in claims if c.get("address") == address), "")
+
     def wait_state(self, state: str, prefix: str = VIP, *, deadline: float = 10) -> dict:
         """Return the VIP when it has this state."""
         return poll(

@@ -71,6 +71,22 @@ def test_changes_while_zebra_is_down(lone_zebra: Scene) -> None:
     poll(lambda: OTHERS[0] not in scene.r1.zebra_routes(), 10, "in zebra, too")
 
 
+def test_address_goes_while_zebra_is_down(lone_zebra: Scene) -> None:
+    """A zebra that comes back does not say so: it only does not tell it."""
+    scene, vip = lone_zebra, "10.77.0.1/32"
+    scene.r1.space.ip(
+        "link add port9 type bridge", "addr add 10.77.0.1/24 dev port9", "link set port9 up"
+    )
+    scene.add(vip, wait=False)
+    poll(lambda: scene.claim_reason(vip) == "own-address", 10, "it is this router's")
+    scene.r1.kill("zebra")
+    scene.r1.space.ip("link del port9")
+    assert scene.claim_reason(vip) == "own-address"
+    scene.r1.start("zebra")
+    scene.wait_hops(scene.hops(), vip)
+    assert scene.claim_reason(vip) == "selected"
+
+
 def test_shell_restarts_while_zebra_is_down(lone_zebra: Scene) -> None:
     """It starts without zebra, and with the API down: the record is all it has."""
     scene = lone_zebra
