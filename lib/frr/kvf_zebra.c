@@ -117,14 +117,16 @@ static void track(const struct kvip_addr *nh, bool on, bool through_default)
 				    SAFI_UNICAST, false, on && through_default, VRF_DEFAULT));
 }
 
-/*
- * Resolution through a default route is asked for too: what it resolves through is judged in
- * classify(), and `next-hop-resolution any` may want it.
- */
 static void sink_track(void *ctx, const struct kvip_addr *nh, bool on)
 {
 	(void)ctx;
-	track(nh, on, true);
+	track(nh, on, false);
+}
+
+static void sink_track_default(void *ctx, const struct kvip_addr *nh, bool on)
+{
+	(void)ctx;
+	track(nh, true, on);
 }
 
 const struct kvip_sink_ops kvf_zebra_ops = {
@@ -132,6 +134,7 @@ const struct kvip_sink_ops kvf_zebra_ops = {
 	.announce = sink_announce,
 	.withdraw = sink_withdraw,
 	.track = sink_track,
+	.track_default = sink_track_default,
 };
 
 /* ---- the session ---- */

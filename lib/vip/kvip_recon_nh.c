@@ -7,6 +7,11 @@
  * is never sent with half of its next hops because the other half had not been heard of yet. Every
  * answer, even an unchanged one, sends the set's routes again, because zebra forgets them when a
  * link flaps.
+ *
+ * Resolution through a default route is asked for only where a route may use it: zebra 8.4 keeps
+ * one answer for all clients that track an address, and would then tell bgpd that its own next hop,
+ * which is a node of ours, is reached through the default route (zebra/zapi_msg.c,
+ * zread_rnh_register()).
  */
 #include "vip/kvip_recon_priv.h"
 
@@ -36,30 +41,53 @@ static struct recon_nh *nh_find(struct kvip_recon *r, const struct kvip_addr *a)
 	return RB_FIND(recon_nhs, &r->nhs, &key);
 }
 
-static bool nh_use(struct kvip_recon *r, const struct kvip_addr *a, kvip_msec now)
+static struct recon_nh *nh_get(struct kvip_recon *r, const struct kvip_addr *a, kvip_msec now)
 {
 	struct recon_nh *nh = nh_find(r, a);
 
-	if (!nh) {
-		nh = kvip_calloc(1, sizeof(*nh));
-		if (!nh)
-			return false;
-		nh->addr = *a;
-		nh->asked_ms = now;
-		RB_INSERT(recon_nhs, &r->nhs, nh);
-		if (r->up)
-			r->deps.sink->track(r->deps.sink_ctx, a, true);
-	}
+	if (nh)
+		return nh;
+	nh = kvip_calloc(1, sizeof(*nh));
+	if (!nh)
+		return NULL;
+	nh->addr = *a;
+	nh->asked_ms = now;
+	RB_INSERT(recon_nhs, &r->nhs, nh);
+	if (r->up)
+		r->deps.sink->track(r->deps.sink_ctx, a, true);
+	return nh;
+}
+
+static void track_default(struct kvip_recon *r, const struct recon_nh *nh, bool on)
+{
+	if (r->up && r->deps.sink->track_default)
+		r->deps.sink->track_default(r->deps.sink_ctx, &nh->addr, on);
+}
+
+static bool nh_use(struct kvip_recon *r, const struct kvip_addr *a, uint8_t resolution,
+		   kvip_msec now)
+{
+	struct recon_nh *nh = nh_get(r, a, now);
+
+	if (!nh)
+		return false;
 	nh->uses++;
+	if (resolution == KVIP_RESOLVE_ANY && nh->uses_any++ == 0)
+		track_default(r, nh, true);
 	return true;
 }
 
-static void nh_unuse(struct kvip_recon *r, const struct kvip_addr *a)
+static void nh_unuse(struct kvip_recon *r, const struct kvip_addr *a, uint8_t resolution)
 {
 	struct recon_nh *nh = nh_find(r, a);
 
-	if (!nh || --nh->uses)
+	if (!nh)
 		return;
+	if (--nh->uses) {
+		if (resolution == KVIP_RESOLVE_ANY && --nh->uses_any == 0)
+			track_default(r, nh, false);
+		return;
+	}
 	if (r->up)
 		r->deps.sink->track(r->deps.sink_ctx, a, false);
 	RB_REMOVE(recon_nhs, &r->nhs, nh);
@@ -147,7 +175,7 @@ void recon_set_done(struct kvip_recon *r, struct recon_set *s)
 		return;
 	walk_over(r, s);
 	for (uint32_t i = 0; i < s->nhs->n; i++)
-		nh_unuse(r, &s->nhs->addrs[i]);
+		nh_unuse(r, &s->nhs->addrs[i], s->resolution);
 	RB_REMOVE(recon_sets, &r->sets, s);
 	kvip_nhset_unref(s->usable);
 	kvip_nhset_unref(s->nhs);
@@ -169,10 +197,10 @@ struct recon_set *recon_set_get(struct kvip_recon *r, const struct kvip_nhset *n
 	s->resolution = resolution;
 	TAILQ_INIT(&s->entries);
 	for (uint32_t i = 0; i < nhs->n; i++) {
-		if (nh_use(r, &nhs->addrs[i], now))
+		if (nh_use(r, &nhs->addrs[i], resolution, now))
 			continue;
 		while (i--)
-			nh_unuse(r, &nhs->addrs[i]);
+			nh_unuse(r, &nhs->addrs[i], resolution);
 		kvip_free(s);
 		return NULL;
 	}
@@ -210,6 +238,8 @@ void recon_nh_sink_up(struct kvip_recon *r, kvip_msec now)
 		nh->answered = false;
 		nh->asked_ms = now;
 		r->deps.sink->track(r->deps.sink_ctx, &nh->addr, true);
+		if (nh->uses_any)
+			track_default(r, nh, true);
 	}
 }
 

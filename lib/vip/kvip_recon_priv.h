@@ -21,7 +21,8 @@ struct recon_nh {
 	enum kvip_nh_state state;
 	bool answered; /* since the sink came up */
 	kvip_msec asked_ms;
-	uint32_t uses; /* sets that contain it */
+	uint32_t uses;     /* sets that contain it */
+	uint32_t uses_any; /* and that a default route may resolve */
 };
 RB_HEAD(recon_nhs, recon_nh);
 

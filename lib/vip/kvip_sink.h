@@ -25,4 +25,7 @@ struct kvip_sink_ops {
 	/** track - start or stop to report how @nh resolves. Every start is answered at least
 	 * once. */
 	void (*track)(void *ctx, const struct kvip_addr *nh, bool on);
+	/** track_default - a default route, too, may resolve @nh, which is tracked; or not any more.
+	 * Answered as a start is. NULL: makes no difference to this sink. */
+	void (*track_default)(void *ctx, const struct kvip_addr *nh, bool on);
 };

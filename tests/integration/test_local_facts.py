@@ -14,7 +14,7 @@ import pytest
 
 from tests.lab import Router, poll
 
-from .faillab import NODES, VIP, Scene, prefix_of, web
+from .faillab import NODES, UPSTREAM, VIP, Scene, TypedRoutes, prefix_of, web
 from .shells import module_only
 
 BGPD = "bgpd's tables are no business of another process"
@@ -40,7 +40,8 @@ def tracked(router: Router, address: str) -> str:
 def clients_of(router: Router, address: str) -> set[str]:
     """The clients for which zebra tracks a next hop."""
     said = router.vty("zebra", "show ip nht")
-    found = re.search(rf"^{re.escape(address)}\n(?: .*\n)*? Client list: (.*)$", said, re.MULTILINE)
+    entry = rf"^{re.escape(address)}(?:\(.*\))?\n(?: .*\n)*? Client list: (.*)$"
+    found = re.search(entry, said, re.MULTILINE)
     return set(re.findall(r"(\w+)\(fd", found.group(1))) if found else set()
 
 
@@ -162,3 +163,23 @@ def test_bgpd_sees_its_interfaces(port: Scene) -> None:
         port.r1.space.ip(f"link del {PORT}")
         poll(lambda: own_addresses(port.r1) == before, 10, "bgpd has let them go")
     port.add(prefix_of(129))
+
+
+def test_bgpd_next_hop_that_is_a_node(watched: Scene, operator: TypedRoutes) -> None:
+    """zebra 8.4 keeps one answer for all that track an address: ours must not change bgpd's."""
+    router, node = watched.r1, watched.lab.node("kube1").address[4]
+    operator.add(f"ip route 0.0.0.0/0 {UPSTREAM} 50")
+    session = [f"neighbor {node} remote-as 65001", "address-family ipv4 unicast"]
+    session += [f"neighbor {node} activate", "exit-address-family"]
+    router.config(["router bgp 62112", *session, "exit"])
+    try:
+        poll(lambda: tracked(router, node) == "valid", 10, "bgpd tracks a node")
+        assert clients_of(router, node) == {"bgp", "static"}
+        watched.lab.set_cable("r1", False)
+        watched.wait_state("no-next-hop")
+        poll(lambda: tracked(router, node) == "invalid", 10, "bgpd's next hop is gone")
+        watched.lab.set_cable("r1", True)
+        watched.wait_state("installed")
+        poll(lambda: tracked(router, node) == "valid", 10, "and back")
+    finally:
+        router.config(["router bgp 62112", f"no neighbor {node}", "exit"])

@@ -62,11 +62,25 @@ static int mock_withdraw(void *ctx, const struct kvip_route_id *id)
 	return 0;
 }
 
+static char tracks[4096]; /* of the last octet: "+12 -12", and "+12*" for a default route's */
+
+static void told_track(const char *sign, const struct kvip_addr *nh, const char *what)
+{
+	size_t n = strlen(tracks);
+
+	snprintf(tracks + n, sizeof(tracks) - n, "%s%s%u%s", n ? " " : "", sign, nh->b[3], what);
+}
+
 static void mock_track(void *ctx, const struct kvip_addr *nh, bool on)
 {
 	(void)ctx;
-	(void)nh;
-	(void)on;
+	told_track(on ? "+" : "-", nh, "");
+}
+
+static void mock_track_default(void *ctx, const struct kvip_addr *nh, bool on)
+{
+	(void)ctx;
+	told_track(on ? "+" : "-", nh, "*");
 }
 
 static const struct kvip_sink_ops mock = {
@@ -74,6 +88,7 @@ static const struct kvip_sink_ops mock = {
 	.announce = mock_announce,
 	.withdraw = mock_withdraw,
 	.track = mock_track,
+	.track_default = mock_track_default,
 };
 
 static struct kvip_prefix prefix(const char *text)
@@ -301,6 +316,34 @@ START_TEST(only_connected_next_hops_count_by_default)
 	expect("+" VIP1 " d15 t77 12 14\n");
 	ck_assert_int_eq(decide_with(VIP1, N1 " " N2 " " N3, 15, KVIP_RESOLVE_ANY), 0);
 	expect("+" VIP1 " d15 t77 12 13 14\n");
+}
+END_TEST
+
+static void expect_tracks(const char *want)
+{
+	ck_assert_str_eq(tracks, want);
+	tracks[0] = '\0';
+}
+
+/* zebra 8.4 keeps one answer for all who ask: bgpd's own next hops are not to change for ours. */
+START_TEST(a_default_route_is_asked_for_only_where_a_route_may_use_it)
+{
+	tracks[0] = '\0';
+	decide(VIP1, N1 " " N2);
+	expect_tracks("+12 +13");
+	ck_assert_int_eq(decide_with(VIP2, N2 " " N3, 15, KVIP_RESOLVE_ANY), 0);
+	expect_tracks("+13* +14 +14*");
+	kvip_recon_sink_down(recon, now);
+	kvip_recon_sink_up(recon, now);
+	expect_tracks("+12 +13 +13* +14 +14*");
+	ck_assert_int_eq(decide_with(VIP2, N1 " " N3, 15, KVIP_RESOLVE_ANY), 0);
+	expect_tracks("+12* -13*");
+	ck_assert_int_eq(decide_with(VIP2, N1 " " N3, 15, KVIP_RESOLVE_IGP), 0);
+	expect_tracks("-12* -14*");
+	withdraw(VIP2);
+	expect_tracks("-14");
+	withdraw(VIP1);
+	expect_tracks("-12 -13");
 }
 END_TEST
 
@@ -689,6 +732,7 @@ int main(void)
 	tcase_add_test(t, a_route_waits_until_every_next_hop_has_been_answered);
 	tcase_add_test(t, a_next_hop_that_is_never_answered_does_not_hold_the_others_up);
 	tcase_add_test(t, only_connected_next_hops_count_by_default);
+	tcase_add_test(t, a_default_route_is_asked_for_only_where_a_route_may_use_it);
 	tcase_add_test(t, a_vip_without_a_next_hop_that_resolves_is_withdrawn_and_comes_back);
 	tcase_add_test(t, an_equal_decision_sends_nothing);
 	tcase_add_test(t, every_answer_sends_the_routes_again);
