@@ -1,69 +1,142 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * DOC: the shim that `bgpd -M kubevip` loads: it finds the engine built for the running FRR and
- * starts it.
+ * starts it; without one, bgpd goes on, and loses nothing of the configuration (rules R5).
  *
  * Thread: T0, before bgpd's fork. frrmod_load() stops the daemon when a module cannot be loaded or
  * its init fails (FRR 8.4.4, lib/module.c), and a bgpd that does not start takes every route with
- * it: so this file always loads and always says 0 (rules R5).
+ * it. So this file needs libc alone, asks libfrr for little and weakly, and always says 0.
+ *
+ * Where FRR's interface is not the one this was read from, a call could do anything: then there is
+ * a line in the log, and nothing else.
  */
-#include <zebra.h>
+#include "frr-module/bgp_kubevip_abi.h"
+#include "frr-module/bgp_kubevip_inert.h"
+#include "frr-module/bgp_kubevip_load.h"
+#include "frr-module/bgp_kubevip_weak.h"
 
-#include "frr-module/bgp_kubevip.h"
+#include <stdio.h>
+#include <syslog.h>
 
-#include "libfrr.h"
-#include "log.h"
-#include "module.h"
+#define HOOK_PRIORITY 1000 /* FRR's default */
 
-#include <dlfcn.h>
+static const struct bgp_kubevip_layout *layout;
 
-static const char *version_of_frr(void)
+/* libfrr's log, once there is one. */
+__attribute__((format(printf, 1, 2))) static void say(const char *fmt, ...)
 {
-	return frrmod_list->info->version;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vzlogx(NULL, LOG_ERR, fmt, ap);
+	va_end(ap);
 }
 
-/* DEEPBIND: libfrr exports functions of its own under OpenSSL's names (SHA256_Init and others,
- * lib/sha256.c), and bgpd has it loaded globally: without it, libcrypto would call those. */
-#define ENGINE_FLAGS (RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND)
-
-static int engine_path(char *path, size_t size)
+/* For what happens before there is a log, or where libfrr's cannot be called. */
+__attribute__((format(printf, 1, 2))) static void say_early(const char *fmt, ...)
 {
-	Dl_info self;
-	const char *slash;
+	char text[512];
+	va_list ap;
 
-	if (!dladdr((void *)engine_path, &self) || !(slash = strrchr(self.dli_fname, '/')))
-		return -1;
-	return snprintf(path, size, "%.*s/kubevip/%s.so", (int)(slash - self.dli_fname),
-			self.dli_fname, version_of_frr()) < (int)size
-		       ? 0
-		       : -1;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "%s\n", text);
+	syslog(LOG_DAEMON | LOG_ERR, "%s", text);
 }
 
-static int start_engine(struct thread_master *loop)
+static int start(void *loop)
 {
-	const struct bgp_kubevip_entry *entry;
-	char path[1024];
-	void *dl;
+	static struct bgp_kubevip_failure why;
+	static char path[1024];
+	const char *version = frrmod_list->info->version;
 
-	if (engine_path(path, sizeof(path)))
-		return 0;
-	dl = dlopen(path, ENGINE_FLAGS);
-	if (!dl) {
-		zlog_err("kubevip: %s", dlerror());
+	if (bgp_kubevip_engine_path(version, path, sizeof(path))) {
+		say("kubevip: its own path is not to be found out: nothing is started");
 		return 0;
 	}
-	entry = dlsym(dl, "bgp_kubevip_entry");
-	if (!entry || entry->abi != BGP_KUBEVIP_ABI)
+	if (bgp_kubevip_load(path, version, loop, &why) == 0)
 		return 0;
-	entry->start(loop);
+	say("kubevip: INERT, no VIP is routed by this bgpd: %s", why.text);
+	say("kubevip: %s; until then `kubevip` and `match kubevip` lines are kept as they are, and "
+	    "such a match matches nothing",
+	    why.todo);
+	bgp_kubevip_inert(layout, path, &why);
 	return 0;
 }
+
+#define SYMBOL(name)                                                                               \
+	{                                                                                          \
+#name, (const void *)name                                                          \
+	}
+#define OBJECT(name)                                                                               \
+	{                                                                                          \
+#name, (const void *)&name                                                         \
+	}
+
+static const char *missing_symbol(void)
+{
+	static const struct {
+		const char *name;
+		const void *address;
+	} needed[] = {
+		OBJECT(_hook_frr_late_init),
+		OBJECT(cmdvec),
+		SYMBOL(_hook_register),
+		SYMBOL(_install_element),
+		SYMBOL(_route_map_install_match),
+		SYMBOL(install_node),
+		SYMBOL(nb_running_get_entry),
+		SYMBOL(route_map_add_match),
+		SYMBOL(route_map_delete_match),
+		SYMBOL(vty_out),
+		SYMBOL(vzlogx),
+	};
+
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
+		if (!needed[i].address)
+			return needed[i].name;
+	return NULL;
+}
+
+static struct bgp_kubevip_module this_module;
 
 static int init(void)
 {
-	hook_register(frr_late_init, start_engine);
+	static struct bgp_kubevip_hookent hook;
+	const char *missing = missing_symbol();
+
+	if (!&frrmod_list || !frrmod_list) {
+		say_early("kubevip: not loaded by an FRR daemon: nothing is started");
+		return 0;
+	}
+	layout = bgp_kubevip_layout_find(frrmod_list->info->version);
+	if (!layout) {
+		say_early("kubevip: FRR %s is not one that this module knows: nothing is started, "
+			  "install kubevip built for this FRR",
+			  frrmod_list->info->version);
+		return 0;
+	}
+	if (missing) {
+		say_early("kubevip: FRR %s has no %s: nothing is started, install kubevip built "
+			  "for this FRR",
+			  frrmod_list->info->version, missing);
+		return 0;
+	}
+	_hook_register(&_hook_frr_late_init, &hook, (void *)start, NULL, false, &this_module,
+		       "bgp_kubevip_start", HOOK_PRIORITY);
 	return 0;
 }
 
-FRR_MODULE_SETUP(.name = "kubevip", .version = KUBEVIP_VERSION,
-		 .description = "Kubernetes virtual IPs as routes", .init = init, );
+static const struct bgp_kubevip_module_info info = {
+	.name = "kubevip",
+	.version = KUBEVIP_VERSION,
+	.description = "Kubernetes virtual IPs as routes",
+	.init = init,
+};
+
+static struct bgp_kubevip_module this_module = { .info = &info };
+
+/* What FRR looks up by name. */
+extern struct bgp_kubevip_module *const frr_module;
+struct bgp_kubevip_module *const frr_module __attribute__((visibility("default"))) = &this_module;

@@ -21,7 +21,6 @@
 #include "bgpd/bgpd.h"
 
 #include "libfrr.h"
-#include "log.h"
 #include "module.h"
 
 extern struct zebra_privs_t bgpd_privs; /* bgpd/bgp_main.c; no header has it */
@@ -39,7 +38,7 @@ static int stop(void)
 	return 0;
 }
 
-static void engine_start(void *loop)
+static int engine_start(void *loop, char *why, size_t size)
 {
 	kvf_host_init(&(struct kvf_host_options){
 		.loop = loop,
@@ -49,12 +48,13 @@ static void engine_start(void *loop)
 		.loading = bgp_config_inprocess,
 	});
 	if (kvf_cmd_init(true)) {
-		zlog_err("kubevip: out of memory for the command table");
-		return;
+		snprintf(why, size, "out of memory for the command table");
+		return -1;
 	}
 	bgp_kubevip_explain_init();
 	hook_register(frr_config_post, start);
 	hook_register(frr_early_fini, stop);
+	return 0;
 }
 
 extern const struct bgp_kubevip_entry bgp_kubevip_entry;
