@@ -14,6 +14,10 @@ AC_DEFUN([KUBEVIP_FRR], [
     [AS_HELP_STRING([--with-frr-src=DIR],
       [a configured FRR source tree, or a header set made by scripts/frr-headers.sh; "no" builds the engine alone])],
     [frr_src=$withval], [frr_src=auto])
+  AC_ARG_WITH([frr-sbindir],
+    [AS_HELP_STRING([--with-frr-sbindir=DIR], [install kubewatch here instead of where FRR's daemons are])])
+  AC_ARG_WITH([frr-moduledir],
+    [AS_HELP_STRING([--with-frr-moduledir=DIR], [install the bgpd module here instead of where FRR looks for modules])])
 
   frr_found=no
   frr_why=
@@ -42,6 +46,8 @@ AC_DEFUN([KUBEVIP_FRR], [
     AS_IF([test -z "$FRR_LIBS"], [AC_MSG_ERROR([libfrr.so.0 not found: install the frr package])])
     FRR_SBINDIR=`sed -n 's/^#define SBINDIR "\(.*\)"/\1/p' "$frr_src/config.h"`
     test -n "$FRR_SBINDIR" || FRR_SBINDIR=/usr/lib/frr
+    test -z "$with_frr_sbindir" || FRR_SBINDIR=$with_frr_sbindir
+    test -z "$with_frr_moduledir" || FRR_MODULEDIR=$with_frr_moduledir
 
     PKG_CHECK_MODULES([LIBYANG], [libyang])
     frr_found=yes
