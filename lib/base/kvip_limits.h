@@ -22,6 +22,11 @@
 #define KVIP_MAX_LABELS    512u
 #define KVIP_MAX_ADDRS     64u
 #define KVIP_MAX_ENDPOINTS 1000u /* Kubernetes' own limit for one EndpointSlice */
+/* Advertisements, peers, families, blocks of one Cilium object, and the text of its selectors. */
+#define KVIP_MAX_CILIUM_ITEMS 64u
+#define KVIP_MAX_DRAFT_TEXT   16384u
+/* Cilium objects of one kind that are looked at; the rest is said by `show kubevip check`. */
+#define KVIP_MAX_CILIUM_OBJECTS 256u
 /* RFC 1123 subdomain: the longest name of a Kubernetes object. */
 #define KVIP_MAX_NAME 253u
 /* Label key: prefix (253) + '/' + name (63); label value: 63. */

@@ -6,15 +6,18 @@
  *
  * Sources: see kvip_obj.h.
  */
-#include "kvip_obj.h"
+#include "kvip_obj_priv.h"
 
 #include <string.h>
 
 const struct kvip_kind_info kvip_kinds[KVIP_KIND_MAX] = {
-#define KVIP_KIND(id, plural_, path_, kind_, mandatory_)                                           \
-	[KVIP_KIND_##id] = {                                                                       \
-		.plural = plural_, .path = path_, .kind = kind_, .mandatory = mandatory_           \
-	},
+#define KVIP_KIND(id, plural_, path_, older_, kind_, mandatory_, cilium_)                          \
+	[KVIP_KIND_##id] = { .plural = plural_,                                                    \
+			     .path = path_,                                                        \
+			     .older = older_,                                                      \
+			     .kind = kind_,                                                        \
+			     .mandatory = mandatory_,                                              \
+			     .cilium = cilium_ },
 #include "kube/tbl/kvip_kind.def"
 #undef KVIP_KIND
 };
@@ -52,7 +55,7 @@ const char *kvip_meta_label(const struct kvip_meta *m, const char *key)
 	return NULL;
 }
 
-static bool same_string(const char *a, const char *b)
+bool kvip_obj_same_string(const char *a, const char *b)
 {
 	return a == b || (a && b && !strcmp(a, b));
 }
@@ -92,7 +95,8 @@ static bool same_service(const struct kvip_service *a, const struct kvip_service
 	if (a->load_balancer != b->load_balancer || a->local != b->local ||
 	    a->has_selector != b->has_selector || a->hostname_ingress != b->hostname_ingress ||
 	    a->health_check_port != b->health_check_port || a->n_ingress != b->n_ingress ||
-	    !same_string(a->lb_class, b->lb_class) || !same_string(a->gateway, b->gateway))
+	    !kvip_obj_same_string(a->lb_class, b->lb_class) ||
+	    !kvip_obj_same_string(a->gateway, b->gateway))
 		return false;
 	for (i = 0; i < a->n_ingress; i++)
 		if (a->ingress[i].proxy != b->ingress[i].proxy ||
@@ -107,11 +111,11 @@ static bool same_slice(const struct kvip_slice *a, const struct kvip_slice *b)
 	uint32_t i;
 
 	if (a->linked_by_owner != b->linked_by_owner || a->family != b->family ||
-	    a->n_endpoints != b->n_endpoints || !same_string(a->service, b->service))
+	    a->n_endpoints != b->n_endpoints || !kvip_obj_same_string(a->service, b->service))
 		return false;
 	for (i = 0; i < a->n_endpoints; i++)
 		if (a->endpoints[i].flags != b->endpoints[i].flags ||
-		    !same_string(a->endpoints[i].node, b->endpoints[i].node))
+		    !kvip_obj_same_string(a->endpoints[i].node, b->endpoints[i].node))
 			return false;
 	return true;
 }
@@ -135,7 +139,7 @@ static bool same_node(const struct kvip_node *a, const struct kvip_node *b)
 static bool same_gateway(const struct kvip_gateway *a, const struct kvip_gateway *b)
 {
 	return a->hostname_address == b->hostname_address &&
-	       same_string(a->class_name, b->class_name) &&
+	       kvip_obj_same_string(a->class_name, b->class_name) &&
 	       same_addrs(a->addresses, a->n_addresses, b->addresses, b->n_addresses);
 }
 
@@ -152,6 +156,12 @@ bool kvip_obj_equal(const struct kvip_obj *a, const struct kvip_obj *b)
 		return same_node(&a->node, &b->node);
 	case KVIP_KIND_GATEWAY:
 		return same_gateway(&a->gateway, &b->gateway);
+	case KVIP_KIND_ADVERTISEMENT:
+	case KVIP_KIND_CLUSTER_CONFIG:
+	case KVIP_KIND_PEER_CONFIG:
+	case KVIP_KIND_NODE_OVERRIDE:
+	case KVIP_KIND_IP_POOL:
+		return kvip_obj_cilium_equal(a, b);
 	case KVIP_KIND_MAX:
 		break;
 	}

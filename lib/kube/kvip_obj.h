@@ -8,21 +8,21 @@
  * at kvip_limits.h. What is not understood is left out and never a reason to drop the object.
  *
  * Sources: Kubernetes API reference v1.36, core/v1 Service and Node, discovery.k8s.io/v1
- * EndpointSlice; Gateway API v1.5 Gateway.
+ * EndpointSlice; Gateway API v1.5 Gateway; Cilium v1.20.2 (kvip_obj_cilium.h).
  */
 #pragma once
 
 #include "base/kvip_addr.h"
 #include "base/kvip_err.h"
 #include "base/kvip_time.h"
+#include "kube/kvip_obj_cilium.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* X(id, plural resource, API path, Kind, mandatory): see tbl/kvip_kind.def */
 enum kvip_kind {
-#define KVIP_KIND(id, plural, path, kind, mandatory) KVIP_KIND_##id,
+#define KVIP_KIND(id, plural, path, older, kind, mandatory, cilium) KVIP_KIND_##id,
 #include "kube/tbl/kvip_kind.def"
 #undef KVIP_KIND
 	KVIP_KIND_MAX
@@ -31,8 +31,10 @@ enum kvip_kind {
 struct kvip_kind_info {
 	const char *plural; /* "services" */
 	const char *path;   /* "/api/v1/services" */
+	const char *older;  /* path of an older version of the CRD, or NULL */
 	const char *kind;   /* "Service" */
 	bool mandatory;     /* nothing is decided before it has listed once (rules R4) */
+	bool cilium;        /* watched only with `from-cilium` */
 };
 extern const struct kvip_kind_info kvip_kinds[KVIP_KIND_MAX];
 
@@ -136,6 +138,11 @@ struct kvip_obj {
 		struct kvip_slice slice;
 		struct kvip_node node;
 		struct kvip_gateway gateway;
+		struct kvip_cilium_advertisement advertisement;
+		struct kvip_cilium_cluster_config cluster_config;
+		struct kvip_cilium_peer_config peer_config;
+		struct kvip_cilium_override node_override;
+		struct kvip_cilium_pool pool;
 	};
 };
 

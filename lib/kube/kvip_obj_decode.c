@@ -150,6 +150,13 @@ static void draft_kind(struct kvip_draft *d, struct json_object *json)
 	case KVIP_KIND_GATEWAY:
 		kvip_draft_gateway(d, json);
 		break;
+	case KVIP_KIND_ADVERTISEMENT:
+	case KVIP_KIND_CLUSTER_CONFIG:
+	case KVIP_KIND_PEER_CONFIG:
+	case KVIP_KIND_NODE_OVERRIDE:
+	case KVIP_KIND_IP_POOL:
+		kvip_draft_cilium(d, json);
+		break;
 	case KVIP_KIND_MAX:
 		break;
 	}

@@ -12,13 +12,7 @@
 
 #include <string.h>
 
-struct packer {
-	char *base; /* NULL: measure only */
-	size_t used;
-	const uint16_t *first_with_node;
-};
-
-static void *pack(struct packer *p, const void *src, size_t n_bytes)
+void *kvip_pack(struct kvip_packer *p, const void *src, size_t n_bytes)
 {
 	void *to = (void *)src;
 
@@ -31,37 +25,39 @@ static void *pack(struct packer *p, const void *src, size_t n_bytes)
 	return to;
 }
 
-static const char *pack_string(struct packer *p, const char *s)
+const char *kvip_pack_string(struct kvip_packer *p, const char *s)
 {
-	return s ? pack(p, s, strlen(s) + 1) : NULL;
+	return s ? kvip_pack(p, s, strlen(s) + 1) : NULL;
 }
 
-static void pack_pointer_arrays(struct packer *p, struct kvip_obj *o)
+static void pack_pointer_arrays(struct kvip_packer *p, struct kvip_obj *o)
 {
 	struct kvip_slice *s = &o->slice;
 	struct kvip_node *n = &o->node;
 
-	o->meta.labels = pack(p, o->meta.labels, o->meta.n_labels * sizeof(*o->meta.labels));
+	o->meta.labels = kvip_pack(p, o->meta.labels, o->meta.n_labels * sizeof(*o->meta.labels));
 	if (o->kind == KVIP_KIND_SLICE)
-		s->endpoints = pack(p, s->endpoints, s->n_endpoints * sizeof(*s->endpoints));
+		s->endpoints = kvip_pack(p, s->endpoints, s->n_endpoints * sizeof(*s->endpoints));
 	else if (o->kind == KVIP_KIND_NODE)
-		n->annotations = pack(p, n->annotations,
-				      n->n_annotations * sizeof(*n->annotations));
+		n->annotations = kvip_pack(p, n->annotations,
+					   n->n_annotations * sizeof(*n->annotations));
+	else
+		kvip_pack_cilium_arrays(p, o);
 }
 
-static struct kvip_addr *pack_addrs(struct packer *p, struct kvip_addr *a, uint32_t n)
+static struct kvip_addr *pack_addrs(struct kvip_packer *p, struct kvip_addr *a, uint32_t n)
 {
-	return pack(p, a, n * sizeof(*a));
+	return kvip_pack(p, a, n * sizeof(*a));
 }
 
-static void pack_byte_arrays(struct packer *p, struct kvip_obj *o)
+static void pack_byte_arrays(struct kvip_packer *p, struct kvip_obj *o)
 {
 	struct kvip_service *s = &o->service;
 	struct kvip_node *n = &o->node;
 
 	switch (o->kind) {
 	case KVIP_KIND_SERVICE:
-		s->ingress = pack(p, s->ingress, s->n_ingress * sizeof(*s->ingress));
+		s->ingress = kvip_pack(p, s->ingress, s->n_ingress * sizeof(*s->ingress));
 		s->external_ips = pack_addrs(p, s->external_ips, s->n_external_ips);
 		s->cluster_ips = pack_addrs(p, s->cluster_ips, s->n_cluster_ips);
 		break;
@@ -73,13 +69,15 @@ static void pack_byte_arrays(struct packer *p, struct kvip_obj *o)
 		o->gateway.addresses = pack_addrs(p, o->gateway.addresses, o->gateway.n_addresses);
 		break;
 	case KVIP_KIND_SLICE:
-	case KVIP_KIND_MAX:
+		break;
+	default:
+		kvip_pack_cilium_bytes(p, o);
 		break;
 	}
 }
 
 /* Equal node names in one slice share their storage. */
-static void pack_nodes(struct packer *p, struct kvip_slice *s)
+static void pack_nodes(struct kvip_packer *p, struct kvip_slice *s)
 {
 	uint32_t i;
 
@@ -87,51 +85,53 @@ static void pack_nodes(struct packer *p, struct kvip_slice *s)
 		uint16_t first = p->first_with_node[i];
 
 		if (first == i)
-			s->endpoints[i].node = pack_string(p, s->endpoints[i].node);
+			s->endpoints[i].node = kvip_pack_string(p, s->endpoints[i].node);
 		else
 			s->endpoints[i].node = s->endpoints[first].node;
 	}
 }
 
-static void pack_kind_strings(struct packer *p, struct kvip_obj *o)
+static void pack_kind_strings(struct kvip_packer *p, struct kvip_obj *o)
 {
 	uint32_t i;
 
 	switch (o->kind) {
 	case KVIP_KIND_SERVICE:
-		o->service.lb_class = pack_string(p, o->service.lb_class);
-		o->service.gateway = pack_string(p, o->service.gateway);
+		o->service.lb_class = kvip_pack_string(p, o->service.lb_class);
+		o->service.gateway = kvip_pack_string(p, o->service.gateway);
 		break;
 	case KVIP_KIND_SLICE:
-		o->slice.service = pack_string(p, o->slice.service);
+		o->slice.service = kvip_pack_string(p, o->slice.service);
 		pack_nodes(p, &o->slice);
 		break;
 	case KVIP_KIND_NODE:
 		for (i = 0; i < o->node.n_annotations; i++)
-			o->node.annotations[i].key = pack_string(p, o->node.annotations[i].key);
+			o->node.annotations[i].key = kvip_pack_string(p,
+								      o->node.annotations[i].key);
 		break;
 	case KVIP_KIND_GATEWAY:
-		o->gateway.class_name = pack_string(p, o->gateway.class_name);
+		o->gateway.class_name = kvip_pack_string(p, o->gateway.class_name);
 		break;
-	case KVIP_KIND_MAX:
+	default:
+		kvip_pack_cilium_strings(p, o);
 		break;
 	}
 }
 
-static struct kvip_obj *pack_object(struct packer *p, struct kvip_obj *draft)
+static struct kvip_obj *pack_object(struct kvip_packer *p, struct kvip_obj *draft)
 {
-	struct kvip_obj *o = pack(p, draft, sizeof(*draft));
+	struct kvip_obj *o = kvip_pack(p, draft, sizeof(*draft));
 	struct kvip_meta *m = &o->meta;
 	uint32_t i;
 
 	pack_pointer_arrays(p, o);
 	pack_byte_arrays(p, o);
-	m->ns = pack_string(p, m->ns);
-	m->name = pack_string(p, m->name);
-	m->uid = pack_string(p, m->uid);
+	m->ns = kvip_pack_string(p, m->ns);
+	m->name = kvip_pack_string(p, m->name);
+	m->uid = kvip_pack_string(p, m->uid);
 	for (i = 0; i < m->n_labels; i++) {
-		m->labels[i].key = pack_string(p, m->labels[i].key);
-		m->labels[i].value = pack_string(p, m->labels[i].value);
+		m->labels[i].key = kvip_pack_string(p, m->labels[i].key);
+		m->labels[i].value = kvip_pack_string(p, m->labels[i].value);
 	}
 	pack_kind_strings(p, o);
 	return o;
@@ -139,7 +139,7 @@ static struct kvip_obj *pack_object(struct packer *p, struct kvip_obj *draft)
 
 struct kvip_obj *kvip_obj_pack(struct kvip_draft *draft)
 {
-	struct packer p = { 0 };
+	struct kvip_packer p = { 0 };
 
 	if (draft->obj.kind == KVIP_KIND_SLICE)
 		p.first_with_node = draft->slice.first;

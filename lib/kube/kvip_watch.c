@@ -373,7 +373,7 @@ const char *kvip_watch_wants_probe(struct kvip_watch *w, kvip_msec now)
 	w->probe_due_ms = now + KVIP_PROBE_MS;
 	strcpy(w->asked_rv, w->rv);
 	kvip_buf_reset(&w->target);
-	if (kvip_buf_printf(&w->target, "%s?limit=1", kvip_kinds[w->kind].path))
+	if (kvip_buf_printf(&w->target, "%s?limit=1", kvip_watch_path(w)))
 		return NULL;
 	return kvip_buf_str(&w->target);
 }

@@ -145,6 +145,21 @@ static void forbidden(struct kvip_watch *w, const struct kvip_api_error *e, kvip
 }
 
 /*
+ * A CRD is served in one version or two: the newer is asked for first, then, at once, the older one (or
+ * the other way round, after a change of the CRD). Both missing: the kind is.
+ */
+static bool try_other_version(struct kvip_watch *w, kvip_msec now)
+{
+	if (!kvip_kinds[w->kind].older)
+		return false;
+	w->older = !w->older;
+	w->other_tried = !w->other_tried;
+	if (w->other_tried)
+		kvip_watch_fsm(w, KVIP_EV_SCRATCH, 0, "not in this version", now);
+	return w->other_tried;
+}
+
+/*
  * No such kind: for a mandatory one this is no Kubernetes API, or an ancient one, and never a
  * reason to forget what we know. For an optional one its CRD is not installed; if it was, one
  * answer is not believed: a server that has just started does not know its CRDs yet.
@@ -161,6 +176,8 @@ static void not_found(struct kvip_watch *w, const struct kvip_api_error *e, kvip
 		wait_at_cap(w, "not found", now);
 		return;
 	}
+	if (try_other_version(w, now))
+		return;
 	kvip_watch_fsm(w, KVIP_EV_ABSENT, kvip_watch_jitter(w, KVIP_ABSENT_MS), "no such kind",
 		       now);
 	if (w->synced && !w->absent++)

@@ -159,7 +159,7 @@ void kvip_watch_synced(struct kvip_watch *w, const char *rv, kvip_msec now)
 		st->relists++;
 	st->list_took_ms = now - w->list_started_ms;
 	w->synced = true;
-	w->absent_told = w->rv_unset = w->plain = w->unpaged = false;
+	w->absent_told = w->rv_unset = w->plain = w->unpaged = w->other_tried = false;
 	w->stream_fails = w->too_large = w->rv_fails = w->absent = 0;
 	kvip_watch_well(w);
 	kvip_watch_proof(w, now);

@@ -105,6 +105,8 @@ struct kvip_watch {
 	char rv[KVIP_RV_SIZE]; /* "" before the first list */
 	enum kvip_has_stream has_stream;
 	bool synced, absent_told;
+	bool older;       /* the older version of its API is asked */
+	bool other_tried; /* since the last list: the other version is not there either */
 	bool incomplete; /* something could not be read or stored: list again when the watch ends */
 
 	/* the list under way */
@@ -143,6 +145,8 @@ void kvip_watch_proof(struct kvip_watch *w, kvip_msec now);
 int kvip_watch_stop(struct kvip_watch *w);
 
 /* kvip_watch_request.c */
+/** kvip_watch_path - of the version that is asked. */
+const char *kvip_watch_path(const struct kvip_watch *w);
 /** kvip_watch_start - the next request. Return: 0, -ENOMEM, -EMSGSIZE. */
 int kvip_watch_start(struct kvip_watch *w, kvip_msec now, struct kvip_watch_request *req);
 /** kvip_watch_deadline - when the transfer in flight is overdue. */

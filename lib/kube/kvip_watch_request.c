@@ -93,10 +93,17 @@ static void page_target(struct kvip_watch *w)
 	}
 }
 
+const char *kvip_watch_path(const struct kvip_watch *w)
+{
+	const struct kvip_kind_info *info = &kvip_kinds[w->kind];
+
+	return w->older ? info->older : info->path;
+}
+
 static enum kvip_transfer set_target(struct kvip_watch *w)
 {
 	kvip_buf_reset(&w->target);
-	(void)kvip_buf_puts(&w->target, kvip_kinds[w->kind].path);
+	(void)kvip_buf_puts(&w->target, kvip_watch_path(w));
 	if (w->goal == KVIP_GOAL_WATCH) {
 		watch_target(w, "");
 		add_rv(w);

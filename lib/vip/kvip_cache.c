@@ -108,10 +108,10 @@ static size_t entry_size(enum kvip_kind kind)
 	case KVIP_KIND_GATEWAY:
 		return sizeof(struct kvip_gateway_entry);
 	case KVIP_KIND_NODE:
-	case KVIP_KIND_MAX:
-		break;
+		return sizeof(struct kvip_node_entry);
+	default:
+		return sizeof(struct kvip_entry);
 	}
-	return sizeof(struct kvip_node_entry);
 }
 
 /* An entry without object, in the tree. It takes @key. */
@@ -190,6 +190,12 @@ static void tell_node(struct kvip_cache *c, struct kvip_node_entry *n)
 {
 	if (c->hooks.node_changed)
 		c->hooks.node_changed(c->hooks.ctx, n);
+}
+
+static void tell_cilium(struct kvip_cache *c)
+{
+	if (c->hooks.cilium_changed)
+		c->hooks.cilium_changed(c->hooks.ctx);
 }
 
 static void tell_services(struct kvip_cache *c, struct kvip_gateway_entry *g)
@@ -289,6 +295,9 @@ static void entry_changed(struct kvip_cache *c, struct kvip_entry *e, struct kvi
 	case KVIP_KIND_NODE:
 		tell_node(c, (struct kvip_node_entry *)e);
 		break;
+	default:
+		tell_cilium(c);
+		break;
 	}
 }
 
@@ -346,6 +355,14 @@ int kvip_cache_put(struct kvip_cache *c, struct kvip_obj *obj)
 	return 0;
 }
 
+/* Owners and nodes are dropped by those who point to them. */
+static bool dropped_here(const struct kvip_cache *c, enum kvip_kind kind)
+{
+	if (kind == KVIP_KIND_NODE)
+		return !c->hooks.node_changed;
+	return kind == KVIP_KIND_SLICE || kvip_kinds[kind].cilium;
+}
+
 static void entry_remove(struct kvip_cache *c, struct kvip_entry *e)
 {
 	enum kvip_kind kind = (enum kvip_kind)e->kind;
@@ -353,7 +370,7 @@ static void entry_remove(struct kvip_cache *c, struct kvip_entry *e)
 	e->present = false;
 	c->count[kind]--;
 	entry_changed(c, e, NULL); /* an owner may be gone after this */
-	if (kind == KVIP_KIND_SLICE || (kind == KVIP_KIND_NODE && !c->hooks.node_changed))
+	if (dropped_here(c, kind))
 		entry_drop(c, e);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * One cluster's objects as the API server last told them, and how they hang together:
- * EndpointSlices under their Service, Services under their Gateway.
+ * EndpointSlices under their Service, Services under their Gateway. Cilium's objects hang on nothing: they
+ * are configuration (kvip_cilium.h).
  *
  * The cache decides nothing. It tells its hooks which owner (Service or Gateway) or node may have
  * to be looked at again, and never for an object that is equal to the one it has. A list is taken
@@ -22,6 +23,8 @@ struct kvip_cache_hooks {
 	void (*owner_changed)(void *ctx, struct kvip_owner *o);
 	/** node_changed - a node appeared, changed or went. */
 	void (*node_changed)(void *ctx, struct kvip_node_entry *n);
+	/** cilium_changed - one of Cilium's objects appeared, changed or went. */
+	void (*cilium_changed)(void *ctx);
 	void *ctx;
 };
 

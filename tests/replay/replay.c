@@ -37,15 +37,13 @@ static const char *next_word(char **args)
 	return word ? word : "";
 }
 
-static const char *const kind_words[] = { "services", "endpointslices", "nodes", "gateways" };
-
 static void cmd_kind(struct replay *r, char *args)
 {
 	const char *word = next_word(&args);
 	size_t i;
 
 	for (i = 0; i < KVIP_KIND_MAX; i++)
-		if (!strcmp(kind_words[i], word))
+		if (!strcmp(kvip_kinds[i].plural, word))
 			r->kind = (enum kvip_kind)i;
 	kvip_watch_free(r->w);
 	r->w = NULL;

@@ -38,13 +38,24 @@ static void tell_node(void *ctx, struct kvip_node_entry *e)
 		 e->e.present ? "" : "-");
 }
 
+static void tell_cilium(void *ctx)
+{
+	struct told *t = ctx;
+	size_t n = strlen(t->text);
+
+	snprintf(t->text + n, sizeof(t->text) - n, "cilium ");
+}
+
 static struct told told;
 static struct kvip_cache *cache;
 static int64_t live;
 
 static void setup(void)
 {
-	struct kvip_cache_hooks hooks = { tell_owner, tell_node, &told };
+	struct kvip_cache_hooks hooks = { .owner_changed = tell_owner,
+					  .node_changed = tell_node,
+					  .cilium_changed = tell_cilium,
+					  .ctx = &told };
 
 	live = kvip_mem_live();
 	cache = kvip_cache_new(&hooks);
@@ -333,6 +344,31 @@ START_TEST(test_many_in_any_order)
 END_TEST
 
 /* Without hooks everything lets go by itself. */
+START_TEST(test_cilium)
+{
+	static const char pool[] = "{'metadata':{'name':'p','uid':'u'},'spec':{'disabled':%s},"
+				   "'status':{'conditions':[{'message':'%d'}]}}";
+	char json[256];
+
+	for (int i = 0; i < 3; i++) {
+		snprintf(json, sizeof(json), pool, i == 2 ? "true" : "false", i);
+		ck_assert_int_eq(put(KVIP_KIND_IP_POOL, json), 0);
+		check_told(i == 1 ? "" : "cilium "); /* its status is no event */
+	}
+	ck_assert_uint_eq(kvip_cache_count(cache, KVIP_KIND_IP_POOL), 1);
+	kvip_cache_refresh_begin(cache, KVIP_KIND_IP_POOL);
+	ck_assert_int_eq(put(KVIP_KIND_IP_POOL, "{'metadata':{'name':'q'}}"), 0);
+	kvip_cache_refresh_end(cache, KVIP_KIND_IP_POOL);
+	check_told("cilium ");
+	ck_assert(!kvip_cache_sweep(cache, 100));
+	check_told("cilium ");
+	ck_assert_ptr_null(kvip_cache_find(cache, KVIP_KIND_IP_POOL, "", "p"));
+	kvip_cache_del(cache, KVIP_KIND_IP_POOL, "", "q", "");
+	check_told("cilium ");
+	ck_assert_uint_eq(kvip_cache_count(cache, KVIP_KIND_IP_POOL), 0);
+}
+END_TEST
+
 START_TEST(test_without_hooks)
 {
 	kvip_cache_free(cache);
@@ -367,6 +403,7 @@ int main(void)
 	tcase_add_test(tc, test_left_ready);
 	tcase_add_test(tc, test_no_memory);
 	tcase_add_test(tc, test_many_in_any_order);
+	tcase_add_test(tc, test_cilium);
 	tcase_add_test(tc, test_without_hooks);
 	suite_add_tcase(suite, tc);
 	sr = srunner_create(suite);
