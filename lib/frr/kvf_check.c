@@ -12,6 +12,7 @@
 #include "frr/kvf_host.h"
 #include "frr/kvf_record.h"
 #include "frr/kvf_zebra.h"
+#include "vip/kvip_show.h"
 
 #include "libfrr.h"
 
@@ -35,6 +36,17 @@ static void finding(struct report *r, const char *kind, const char *text)
 	kvip_jsonw_string(r->json, "kind", kind);
 	kvip_jsonw_string(r->json, "text", text);
 	kvip_jsonw_end(r->json);
+}
+
+static void from_engine(void *ctx, const struct kvip_finding *f)
+{
+	struct report *r = ctx;
+
+	r->n++;
+	if (r->json)
+		kvip_show_json_finding(r->json, f);
+	else
+		kvip_buf_printf(r->out, "! %s\n", f->text);
 }
 
 static void from_configuration(void *ctx, const char *text)
@@ -152,6 +164,8 @@ static void check_width(struct report *r)
 static void check_all(struct report *r)
 {
 	kvip_conf_check(kvf_host_conf(), from_configuration, r);
+	if (kvf_host_engine())
+		kvip_engine_check(kvf_host_engine(), from_engine, r);
 	check_zebra(r);
 	check_bgpd_deaf(r);
 	check_settings(r);

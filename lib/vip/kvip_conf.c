@@ -76,6 +76,7 @@ struct kvip_adv_conf *kvip_adv_conf_new(const char *name)
 	if (!a)
 		return NULL;
 	reset_rows(KVIP_SCOPE_ADV, a);
+	a->local_preference = -1;
 	a->name = kvip_strdup(name);
 	if (a->name)
 		return a;
@@ -88,6 +89,8 @@ void kvip_adv_conf_free(struct kvip_adv_conf *a)
 	if (!a)
 		return;
 	reset_rows(KVIP_SCOPE_ADV, a);
+	kvip_free(a->communities);
+	kvip_free(a->large_communities);
 	kvip_free(a->name);
 	kvip_free(a);
 }
@@ -118,34 +121,53 @@ void kvip_cluster_conf_free(struct kvip_cluster_conf *cl)
 	kvip_free(cl);
 }
 
-static int copy_adv(struct kvip_cluster_conf *to, const struct kvip_adv_conf *from)
+struct kvip_adv_conf *kvip_adv_conf_dup(const struct kvip_adv_conf *from, const char *name)
 {
-	struct kvip_adv_conf *a = kvip_adv_conf_new(from->name);
-	int rc;
+	struct kvip_adv_conf *a = kvip_adv_conf_new(name);
 
-	if (!a)
-		return -ENOMEM;
-	rc = copy_rows(KVIP_SCOPE_ADV, a, from);
-	if (!rc)
-		rc = kvip_conf_vec_insert(&to->advs, &to->n_advs, to->n_advs, &a, sizeof(a));
+	if (!a || copy_rows(KVIP_SCOPE_ADV, a, from) == 0)
+		return a;
+	kvip_adv_conf_free(a);
+	return NULL;
+}
+
+int kvip_cluster_conf_append(struct kvip_cluster_conf *to, struct kvip_adv_conf *a)
+{
+	int rc = a ? kvip_conf_vec_insert(&to->advs, &to->n_advs, to->n_advs, &a, sizeof(a))
+		   : -ENOMEM;
+
 	if (rc)
 		kvip_adv_conf_free(a);
 	return rc;
 }
 
-static int copy_cluster(struct kvip_conf *to, const struct kvip_cluster_conf *from)
+struct kvip_cluster_conf *kvip_cluster_conf_dup(const struct kvip_cluster_conf *from,
+						bool (*wanted)(const struct kvip_adv_conf *a))
 {
 	struct kvip_cluster_conf *cl = kvip_cluster_conf_new(from->name);
 	int rc;
 
 	if (!cl)
-		return -ENOMEM;
+		return NULL;
 	rc = copy_rows(KVIP_SCOPE_CLUSTER, cl, from);
 	for (size_t i = 0; i < from->n_advs && !rc; i++)
-		rc = copy_adv(cl, from->advs[i]);
+		if (!wanted || wanted(from->advs[i]))
+			rc = kvip_cluster_conf_append(cl, kvip_adv_conf_dup(from->advs[i],
+									    from->advs[i]->name));
 	if (!rc)
-		rc = kvip_conf_vec_insert(&to->clusters, &to->n_clusters, to->n_clusters, &cl,
-					  sizeof(cl));
+		return cl;
+	kvip_cluster_conf_free(cl);
+	return NULL;
+}
+
+static int copy_cluster(struct kvip_conf *to, const struct kvip_cluster_conf *from)
+{
+	struct kvip_cluster_conf *cl = kvip_cluster_conf_dup(from, NULL);
+	int rc;
+
+	if (!cl)
+		return -ENOMEM;
+	rc = kvip_conf_vec_insert(&to->clusters, &to->n_clusters, to->n_clusters, &cl, sizeof(cl));
 	if (rc)
 		kvip_cluster_conf_free(cl);
 	return rc;

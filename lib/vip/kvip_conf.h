@@ -67,6 +67,10 @@ struct kvip_adv_conf {
 	uint32_t tag;
 	uint8_t distance;
 	uint32_t table; /* 0: the main table of the VRF */
+	/* Not configured: set in blocks that kvip_cilium.c makes, and there alone. */
+	bool from_cilium;
+	char *communities, *large_communities; /* that Cilium would send; NULL: none */
+	int64_t local_preference;              /* -1: none */
 };
 
 struct kvip_range_conf {
@@ -84,6 +88,7 @@ struct kvip_cluster_conf {
 	struct kvip_range_conf *ranges;
 	size_t n_ranges;
 	char *prefix_list;
+	bool from_cilium;
 	bool shutdown;
 	uint32_t snapshot_max_age_s, min_ready_nodes, maximum_vips, preference;
 	uint32_t api_loss_withdraw_s;                       /* 0: hold for ever */
@@ -141,6 +146,9 @@ int kvip_conf_render(const struct kvip_conf *c, struct kvip_buf *out);
 void kvip_conf_check(const struct kvip_conf *c, void (*say)(void *ctx, const char *text),
 		     void *ctx);
 
+/** kvip_conf_is_settings - is @name one of a block that may only hold settings for blocks made from
+ *  Cilium's objects: `cilium`, `cilium:NAME`, `cilium:NAME/INDEX`? */
+bool kvip_conf_is_settings(const char *name);
 const struct kvip_cluster_conf *kvip_conf_cluster(const struct kvip_conf *c, const char *name);
 const struct kvip_adv_conf *kvip_cluster_adv(const struct kvip_cluster_conf *c, const char *name);
 /** kvip_natural_cmp - "web2" before "web10". Total order; equal only for equal strings. */

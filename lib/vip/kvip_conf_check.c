@@ -70,7 +70,9 @@ static void check_ranges(const struct checker *k, const struct kvip_cluster_conf
 static void check_adv(const struct checker *k, const struct kvip_cluster_conf *cl,
 		      const struct kvip_adv_conf *a)
 {
-	if (!a->service_selector)
+	bool settings = cl->from_cilium && kvip_conf_is_settings(a->name);
+
+	if (!a->service_selector && !settings)
 		say(k,
 		    "cluster %s advertise %s: no service-selector: it selects nothing (`any` "
 		    "selects everything)",
@@ -141,7 +143,7 @@ static void check_cluster(const struct checker *k, const struct kvip_conf *c, si
 	check_credentials(k, cl);
 	check_ranges(k, cl);
 	check_reserved(k, c, cl);
-	if (!cl->n_advs)
+	if (!cl->n_advs && !cl->from_cilium)
 		say(k, "cluster %s: no advertise block: nothing is selected", cl->name);
 	for (size_t j = 0; j < cl->n_advs; j++)
 		check_adv(k, cl, cl->advs[j]);

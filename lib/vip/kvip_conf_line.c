@@ -52,7 +52,7 @@ static int find_scope(struct place *at, struct kvip_err *err)
 	at->argv += 2;
 	if (kvip_conf_check_name(at->cluster_name, err))
 		return -EINVAL;
-	return kvip_conf_check_name(at->adv_name, err);
+	return kvip_conf_check_block_name(at->adv_name, err);
 }
 
 static void find_objects(struct place *at)

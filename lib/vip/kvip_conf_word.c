@@ -48,6 +48,20 @@ int kvip_conf_check_name(const char *word, struct kvip_err *err)
 			    word);
 }
 
+bool kvip_conf_is_settings(const char *name)
+{
+	return strncmp(name, "cilium", 6) == 0 && (name[6] == '\0' || name[6] == ':');
+}
+
+/* cilium:NAME/INDEX: NAME is that of an object, longer than ours may be. */
+int kvip_conf_check_block_name(const char *word, struct kvip_err *err)
+{
+	if (kvip_conf_is_settings(word) && word[6] &&
+	    made_of(word + 7, LOWER ".-/", KVIP_MAX_NAME + 4))
+		return 0;
+	return kvip_conf_check_name(word, err);
+}
+
 int kvip_conf_check_path(const char *word, struct kvip_err *err)
 {
 	if (word[0] == '/' && printable(word, MAX_PATH_BYTES))

@@ -188,7 +188,7 @@ static void compare_connections(struct kvip_engine *e, const struct kvip_conf *c
 		if (c->removed)
 			continue;
 		now = kvip_conf_cluster(conf, c->name);
-		if (now && c->conf != now && !kvip_engine_same_connection(c->conf, now))
+		if (now && c->configured != now && !kvip_engine_same_connection(c->configured, now))
 			kvip_engine_of(c)->client_stale = true;
 	}
 }

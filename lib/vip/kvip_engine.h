@@ -16,6 +16,7 @@
 #include "kube/kvip_client.h"
 #include "vip/kvip_conf.h"
 #include "vip/kvip_facts.h"
+#include "vip/kvip_finding.h"
 #include "vip/kvip_mailbox.h"
 #include "vip/kvip_reason.h"
 #include "vip/kvip_route.h"
@@ -95,6 +96,11 @@ struct kvip_claim_view {
 	kvip_wall created_s;
 	bool local; /* externalTrafficPolicy */
 	uint32_t endpoints_usable, endpoints_total;
+	/* with `from-cilium`: what Cilium says of it beside the route */
+	const char *pool;                            /* CiliumLoadBalancerIPPool, or NULL */
+	const char *communities, *large_communities; /* or NULL */
+	bool has_local_preference;
+	int64_t local_preference;
 };
 struct kvip_vip_view {
 	struct kvip_prefix prefix;
@@ -146,6 +152,7 @@ enum kvip_cluster_state {
 struct kvip_cluster_view {
 	const char *name;
 	enum kvip_cluster_state state;
+	bool cilium_unknown;     /* from-cilium: there may be blocks that nobody has told us of */
 	bool identity_changed;   /* another cluster answers: withdrawals are held until accepted */
 	kvip_msec synced_ms;     /* when it last became complete; 0: never */
 	kvip_msec last_proof_ms; /* oldest of the mandatory kinds' last proofs of life */
@@ -158,6 +165,10 @@ struct kvip_cluster_view {
 };
 typedef bool kvip_cluster_fn(void *ctx, const struct kvip_cluster_view *v);
 void kvip_engine_each_cluster(struct kvip_engine *e, kvip_cluster_fn *fn, void *ctx);
+
+/** kvip_engine_check - T0, locked: what is wrong with the objects that configure (from-cilium) and with the
+ *  clusters' prefix-lists. */
+void kvip_engine_check(struct kvip_engine *e, kvip_finding_fn *fn, void *ctx);
 
 struct kvip_engine_summary {
 	size_t clusters, vips_routed, vips_held, vips_restored, conflicts, nhsets;

@@ -105,7 +105,12 @@ bool kvip_engine_same_connection(const struct kvip_cluster_conf *a,
 	       same_text(a->ca_file, b->ca_file) && same_text(a->token_file, b->token_file) &&
 	       same_text(a->cert_file, b->cert_file) && same_text(a->key_file, b->key_file) &&
 	       same_text(a->tls_server_name, b->tls_server_name) &&
-	       same_text(a->proxy_url, b->proxy_url);
+	       same_text(a->proxy_url, b->proxy_url) && a->from_cilium == b->from_cilium;
+}
+
+static bool is_wanted(const struct kvip_cluster_conf *c, int kind)
+{
+	return !kvip_kinds[kind].cilium || c->from_cilium;
 }
 
 static struct kvip_client_conf client_conf(const struct kvip_cluster_conf *c)
@@ -124,7 +129,7 @@ static struct kvip_client_conf client_conf(const struct kvip_cluster_conf *c)
 				       .proxy_url = c->proxy_url };
 
 	for (int k = 0; k < KVIP_KIND_MAX; k++)
-		cc.kinds[k] = true;
+		cc.kinds[k] = is_wanted(c, k);
 	return cc;
 }
 
@@ -170,7 +175,7 @@ static void renew_client(struct kvip_engine_cluster *ec)
 						 .lock_enter = kvip_engine_feed_enter,
 						 .lock_leave = kvip_engine_feed_leave,
 						 .ctx = ec };
-	struct kvip_client_conf cc = client_conf(ec->c.conf);
+	struct kvip_client_conf cc = client_conf(ec->c.configured);
 
 	kvip_engine_client_free(ec);
 	if (prepare_cache(ec))
@@ -237,13 +242,33 @@ static bool optional_answered(const struct kvip_engine_cluster *ec)
 	for (int k = 0; k < KVIP_KIND_MAX; k++) {
 		const struct kvip_watch_status *s = ec->client ? &ec->status->kind[k] : NULL;
 
-		if (kvip_kinds[k].mandatory || ec->listed[k] || ec->absent[k])
+		if (kvip_kinds[k].mandatory || ec->listed[k] || ec->absent[k] ||
+		    !is_wanted(ec->c.configured, k))
 			continue;
 		if (!s || !(s->state == KVIP_WATCH_BACKOFF || s->state == KVIP_WATCH_ABSENT ||
 			    s->http_status))
 			return false;
 	}
 	return ec->identity_known || !ec->client || !ec->c.identity[0];
+}
+
+/* Pools and node overrides make no block. */
+static bool makes_blocks(int kind)
+{
+	return kind == KVIP_KIND_ADVERTISEMENT || kind == KVIP_KIND_CLUSTER_CONFIG ||
+	       kind == KVIP_KIND_PEER_CONFIG;
+}
+
+void kvip_engine_note_cilium(struct kvip_engine_cluster *ec)
+{
+	bool known = true;
+
+	if (ec->shadow)
+		return; /* what is in force is the cache's before */
+	for (int k = 0; k < KVIP_KIND_MAX; k++)
+		if (makes_blocks(k) && !ec->listed[k] && !ec->absent[k])
+			known = false;
+	kvip_table_set_cilium_known(&ec->c, known);
 }
 
 static void become_synced(struct kvip_engine_cluster *ec)
@@ -255,6 +280,7 @@ static void become_synced(struct kvip_engine_cluster *ec)
 	} else {
 		kvip_table_go_live(&ec->c);
 	}
+	kvip_engine_note_cilium(ec);
 	kvip_log(ec->c.table->log, KVIP_LOG_INFO,
 		 "cluster %s: synchronised: %zu Services, %zu nodes", ec->c.name,
 		 kvip_cache_count(ec->c.cache, KVIP_KIND_SERVICE),

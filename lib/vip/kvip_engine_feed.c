@@ -62,6 +62,7 @@ static void inner_end(void *ctx, enum kvip_kind kind)
 	ec->absent[kind] = false;
 	ec->c.relisted = true;
 	ec->engine->table.batch_open = true;
+	kvip_engine_note_cilium(ec);
 }
 
 static void inner_abort(void *ctx, enum kvip_kind kind)
@@ -77,6 +78,7 @@ static void inner_absent(void *ctx, enum kvip_kind kind)
 
 	fed_cache(ec);
 	ec->absent[kind] = true;
+	kvip_engine_note_cilium(ec);
 }
 
 static void inner_identity(void *ctx, const char *uid)

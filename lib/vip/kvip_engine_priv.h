@@ -99,6 +99,9 @@ kvip_msec kvip_engine_clients_step(struct kvip_engine *e);
 /** kvip_engine_review - lock held: synchronisation, API loss. Return: deadline. */
 kvip_msec kvip_engine_review(struct kvip_engine_cluster *ec);
 
+/** kvip_engine_note_cilium - a kind has listed or is absent: do we know all that makes blocks? */
+void kvip_engine_note_cilium(struct kvip_engine_cluster *ec);
+
 /* kvip_engine_servers.c */
 /** kvip_engine_collect_servers - addresses of all API servers that are known, sorted; NULL without
  *  memory. */

@@ -5,6 +5,7 @@
  * Everything is lent for the time of one callback. Without memory for the list of a VIP's claims
  * the VIP is shown without them.
  */
+#include "vip/kvip_cilium.h"
 #include "vip/kvip_engine_priv.h"
 
 #include <errno.h>
@@ -38,6 +39,25 @@ static const char *block_name(const struct kvip_cluster *c, int block)
 	return c->nodes->sets[block]->block;
 }
 
+/* What Cilium says of an address, and of what the block would be announced with. */
+static void view_cilium(const struct kvip_cluster *c, int block, struct kvip_claim_view *v)
+{
+	const struct kvip_obj *pool;
+	const struct kvip_adv_conf *a;
+
+	if (!c->conf || !c->conf->from_cilium)
+		return;
+	pool = v->addr ? kvip_cilium_pool(c->cache, v->addr) : NULL;
+	v->pool = pool ? pool->meta.name : NULL;
+	if (block < 0 || (size_t)block >= c->conf->n_advs)
+		return;
+	a = c->conf->advs[block];
+	v->communities = a->communities;
+	v->large_communities = a->large_communities;
+	v->has_local_preference = a->local_preference >= 0;
+	v->local_preference = a->local_preference;
+}
+
 /* What a claim view says of its owner. */
 static struct kvip_claim_view view_owner(const struct kvip_cluster *c, const struct kvip_owner *o)
 {
@@ -69,6 +89,7 @@ static struct kvip_claim_view view_claim(const struct kvip_claim *claim,
 	v.nhs = claim->nhs;
 	v.endpoints_usable = claim->usable;
 	v.endpoints_total = claim->total;
+	view_cilium(claim->cluster, claim->block, &v);
 	if (v.reason != KVIP_REASON_SELECTED)
 		return v;
 	if (winner ? !kvip_claim_shares(claim, winner) : claim->vip->as_restored) {
@@ -168,7 +189,8 @@ static bool show_vip(struct kvip_table *t, struct kvip_vip *v, kvip_vip_fn *fn, 
 	bool more;
 
 	kvip_vip_route(v, &route);
-	view.held = guard_holds(v) || view.warning == KVIP_REASON_PREFIX_LIST_HOLDS;
+	view.held = guard_holds(v) || view.warning == KVIP_REASON_PREFIX_LIST_HOLDS ||
+		    view.warning == KVIP_REASON_CILIUM_HOLDS;
 	view.route = view.routed ? &route : NULL;
 	view.restored_confirmed_s = v->restored ? v->restored->confirmed_s : 0;
 	view.claims = claims;
@@ -231,6 +253,7 @@ static bool show_unclaimed(struct claim_walk *w, const struct kvip_cluster *c,
 	v.source = kvip_source_name((enum kvip_source)want->source);
 	v.advertise = block_name(c, block);
 	v.selected_by = by_name((uint8_t)by);
+	view_cilium(c, block, &v);
 	v.reason = want->proxy ? KVIP_REASON_IP_MODE_PROXY : kvip_select_address(&s, v.ns, v.addr);
 	if (v.reason == KVIP_REASON_NONE)
 		v.reason = KVIP_REASON_NOT_SYNCHRONISED;

@@ -177,6 +177,8 @@ static struct kvip_cluster_view view_cluster(const struct kvip_engine_cluster *e
 	const struct kvip_cluster *c = &ec->c;
 	struct kvip_cluster_view v = { .name = c->name,
 				       .state = cluster_state(ec),
+				       .cilium_unknown = c->live && c->configured->from_cilium &&
+							 !c->cilium_known,
 				       .identity_changed = c->identity_changed,
 				       .synced_ms = ec->synced_ms,
 				       .last_proof_ms = last_proof(ec),

@@ -6,6 +6,7 @@
  * that decide; nothing is kept for it. A VIP that is known leads to its claims at once; for an
  * address that nobody claims in a range every Service is looked at once.
  */
+#include "vip/kvip_cilium.h"
 #include "vip/kvip_engine_priv.h"
 #include "vip/kvip_explain.h"
 
@@ -229,6 +230,22 @@ static void explain_ways(struct asking *q, struct kvip_cluster *c, const struct 
 	explain_nodes(q, c, s, object);
 }
 
+/* The allocator's side of it, where the cluster's pools are known. */
+static void explain_pool(struct asking *q, const struct kvip_cluster *c)
+{
+	const struct kvip_obj *pool;
+
+	if (!c->conf || !c->conf->from_cilium)
+		return;
+	pool = kvip_cilium_pool(c->cache, q->addr);
+	if (pool)
+		kvip_explain_detail(q->x, "pool", "in-pool", "CiliumLoadBalancerIPPool %s has it%s",
+				    pool->meta.name, pool->pool.disabled ? " and is disabled" : "");
+	else
+		kvip_explain_detail(q->x, "pool", "in-no-pool",
+				    "no CiliumLoadBalancerIPPool of cluster %s has it", c->name);
+}
+
 static void explain_claim(struct asking *q, struct kvip_cluster *c, const struct kvip_owner *o,
 			  const struct kvip_wanted *w)
 {
@@ -244,6 +261,8 @@ static void explain_claim(struct asking *q, struct kvip_cluster *c, const struct
 	q->found++;
 	kvip_explain_step(q->x, &named, "%s names it (%s)", object_name(o, object),
 			  kvip_source_name((enum kvip_source)w->source));
+	if (w->source == KVIP_SOURCE_LOADBALANCER)
+		explain_pool(q, c);
 	if (w->proxy) {
 		kvip_explain_reason(q->x, "claim", KVIP_REASON_IP_MODE_PROXY, c->name, object);
 		return;
@@ -395,6 +414,7 @@ static void explain_waiting(struct asking *q)
 
 static void explain_nobody(struct asking *q)
 {
+	const struct kvip_cluster *c;
 	const struct kvip_step s = {
 		.step = "claim",
 		.mark = KVIP_MARK_NO,
@@ -405,6 +425,8 @@ static void explain_nobody(struct asking *q)
 
 	kvip_explain_step(q->x, &s, "no Service and no Gateway of a configured cluster names it");
 	explain_nearest_range(q);
+	TAILQ_FOREACH(c, &q->t->clusters, of_table)
+		explain_pool(q, c);
 	explain_waiting(q);
 }
 

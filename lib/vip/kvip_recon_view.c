@@ -104,6 +104,8 @@ void kvip_recon_each(struct kvip_recon *r, kvip_route_fn *fn, void *ctx)
 
 static bool block_makes(const struct kvip_cluster_conf *c, uint8_t distance, uint32_t tag)
 {
+	if (c->from_cilium && distance == KVIP_DEFAULT_DISTANCE && tag == KVIP_DEFAULT_TAG)
+		return true;
 	for (size_t i = 0; i < c->n_advs; i++)
 		if (c->advs[i]->distance == distance && c->advs[i]->tag == tag)
 			return true;

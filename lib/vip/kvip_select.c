@@ -14,6 +14,7 @@
  * io.kubernetes.service.name and io.kubernetes.service.namespace.
  */
 #include "vip/kvip_select.h"
+#include "vip/kvip_cilium.h"
 
 #include "base/kvip_limits.h"
 
@@ -170,15 +171,27 @@ static const struct kvip_obj *gateway_of(const struct kvip_owner *o)
 	return g ? kvip_entry_obj(&g->o.e) : NULL;
 }
 
+/* Cilium announces load balancers of its own class and of none. */
+static bool cilium_takes_class(const struct kvip_owner *o, enum kvip_source source)
+{
+	const char *class = o->e.kind == KVIP_KIND_SERVICE ? o->e.obj->service.lb_class : NULL;
+
+	return source != KVIP_SOURCE_LOADBALANCER || !class ||
+	       strcmp(class, KVIP_CILIUM_CLASS) == 0;
+}
+
 /*
  * `loadbalancer-class` is met by the Service's spec.loadBalancerClass or by the gatewayClassName of
  * its Gateway: what a controller generates carries no class of its own, and who wrote the Gateway
  * has named one. The two do not meet by accident, a loadBalancerClass has a prefix ("io.cilium/...").
  */
-static bool class_matches(const struct kvip_adv_conf *adv, const struct kvip_owner *o)
+static bool class_matches(const struct kvip_adv_conf *adv, const struct kvip_owner *o,
+			  enum kvip_source source)
 {
 	const struct kvip_obj *gw = gateway_of(o);
 
+	if (adv->from_cilium && adv->classes.n == 0)
+		return cilium_takes_class(o, source);
 	if (o->e.kind == KVIP_KIND_SERVICE && one_of(&adv->classes, o->e.obj->service.lb_class))
 		return true;
 	return one_of(&adv->classes, gw ? gw->gateway.class_name : NULL);
@@ -221,8 +234,11 @@ const char *kvip_select_unmet(const struct kvip_cluster_conf *conf, size_t i,
 			 o->e.obj->meta.ns);
 		return "other-namespace";
 	}
-	if (!class_matches(adv, o)) {
-		snprintf(buf, size, "neither Service nor Gateway is of one of its classes");
+	if (!class_matches(adv, o, source)) {
+		snprintf(buf, size, "%s",
+			 adv->from_cilium && adv->classes.n == 0
+				 ? "its loadBalancerClass is another one than Cilium's"
+				 : "neither Service nor Gateway is of one of its classes");
 		return "other-class";
 	}
 	return labels_unmet(adv->service_selector, o, buf, size) ? "labels" : NULL;
@@ -236,7 +252,7 @@ int kvip_select_block(const struct kvip_cluster_conf *conf, const struct kvip_ow
 
 		if (!adv->service_selector || !(adv->addresses & address_bit(source)))
 			continue;
-		if (!one_of(&adv->namespaces, o->e.obj->meta.ns) || !class_matches(adv, o))
+		if (!one_of(&adv->namespaces, o->e.obj->meta.ns) || !class_matches(adv, o, source))
 			continue;
 		*by = labels_match(adv->service_selector, o);
 		if (*by != KVIP_BY_NONE)
@@ -262,6 +278,15 @@ bool kvip_reason_counts(enum kvip_reason r)
 	}
 }
 
+static enum kvip_reason why_not_selected(const struct kvip_select *s)
+{
+	if (s->cilium_unknown)
+		return KVIP_REASON_CILIUM_UNKNOWN;
+	if (s->cluster->n_advs == 0 && !s->cluster->from_cilium)
+		return KVIP_REASON_NO_ADVERTISE;
+	return KVIP_REASON_NOT_SELECTED;
+}
+
 /* Everything before endpoints and nodes. NONE, or PREFIX_LIST_HOLDS: it may be routed. */
 static enum kvip_reason admit(const struct kvip_select *s, const struct kvip_owner *o,
 			      const struct kvip_wanted *w, bool present, struct kvip_selected *res)
@@ -274,11 +299,9 @@ static enum kvip_reason admit(const struct kvip_select *s, const struct kvip_own
 	r = kvip_select_address(s, o->e.obj->meta.ns, &w->addr);
 	if (r != KVIP_REASON_NONE)
 		return r;
-	if (s->cluster->n_advs == 0)
-		return KVIP_REASON_NO_ADVERTISE;
 	res->block = (int16_t)kvip_select_block(s->cluster, o, (enum kvip_source)w->source, &by);
 	if (res->block < 0)
-		return KVIP_REASON_NOT_SELECTED;
+		return why_not_selected(s);
 	res->by = (uint8_t)by;
 	if (s->cluster->shutdown)
 		return KVIP_REASON_CLUSTER_SHUTDOWN;

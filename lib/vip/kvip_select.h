@@ -95,7 +95,8 @@ struct kvip_select {
 	const struct kvip_addrset *servers; /* API servers of every cluster; may be NULL */
 	const struct kvip_nodes *nodes;
 	struct kvip_nhsets *nhsets;
-	bool api_lost; /* for longer than on-api-loss allows */
+	bool api_lost;       /* for longer than on-api-loss allows */
+	bool cilium_unknown; /* there may be blocks that nobody has told us of yet */
 };
 
 /* One address that an owner names. */

@@ -11,7 +11,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define MAX_TROUBLE (3 * KVIP_MAX_CLUSTERS + 8)
+#define MAX_TROUBLE (4 * KVIP_MAX_CLUSTERS + 8)
 
 struct trouble {
 	const char *kind; /* stable word */
@@ -63,6 +63,14 @@ static void guard_trouble(struct show *sh, const struct kvip_cluster_view *v)
 			    v->name);
 }
 
+static const char *cilium_error(const struct kvip_cluster_view *v)
+{
+	for (unsigned int k = 0; v->client && k < KVIP_KIND_MAX; k++)
+		if (kvip_kinds[k].cilium && v->client->kind[k].last_error[0])
+			return v->client->kind[k].last_error;
+	return "see `show kubevip cluster`";
+}
+
 static bool cluster_trouble(void *ctx, const struct kvip_cluster_view *v)
 {
 	const char *error = kvip_show_cluster_error(v);
@@ -70,6 +78,12 @@ static bool cluster_trouble(void *ctx, const struct kvip_cluster_view *v)
 	int64_t age_s = kvip_show_age_s(sh->s, v->last_proof_ms);
 
 	guard_trouble(sh, v);
+	if (v->cilium_unknown)
+		add_trouble(
+			sh, "cilium-unknown", v->name,
+			"cluster %s: Cilium's objects are not known, what they may select is left "
+			"as it is: %.300s",
+			v->name, cilium_error(v));
 	if (v->state == KVIP_CLUSTER_STALE)
 		add_trouble(sh, "stale", v->name,
 			    "cluster %s: stale, no sign of life for %" PRId64 " s: %.300s", v->name,
@@ -347,6 +361,26 @@ int kvip_show_overview(const struct kvip_show_ctx *s, bool json, struct kvip_buf
 	return rc;
 }
 
+void kvip_show_json_finding(struct kvip_jsonw *w, const struct kvip_finding *f)
+{
+	kvip_jsonw_object(w, NULL);
+	kvip_jsonw_string(w, "kind", f->kind);
+	kvip_jsonw_string(w, "cluster", f->cluster);
+	kvip_jsonw_string(w, "object", f->object[0] ? f->object : NULL);
+	kvip_jsonw_string(w, "text", f->text);
+	kvip_jsonw_end(w);
+}
+
+static void json_finding(void *ctx, const struct kvip_finding *f)
+{
+	kvip_show_json_finding(ctx, f);
+}
+
+static void text_finding(void *ctx, const struct kvip_finding *f)
+{
+	kvip_buf_printf(ctx, "! %s\n", f->text);
+}
+
 static int dry_run_json(const struct kvip_show_ctx *s, struct kvip_buf *out)
 {
 	struct kvip_jsonw w;
@@ -357,6 +391,9 @@ static int dry_run_json(const struct kvip_show_ctx *s, struct kvip_buf *out)
 	rc = kvip_show_json_vips(s, NULL, &w);
 	kvip_show_json_services(s, NULL, &w);
 	kvip_show_json_nodes(s, &w);
+	kvip_jsonw_array(&w, "findings");
+	kvip_engine_check(s->engine, json_finding, &w);
+	kvip_jsonw_end(&w);
 	kvip_jsonw_end(&w);
 	return rc ? rc : kvip_jsonw_finish(&w);
 }
@@ -365,8 +402,13 @@ int kvip_show_dry_run(const struct kvip_show_ctx *s, bool json, struct kvip_buf 
 {
 	int rc;
 
+	size_t before = out->len;
+
 	if (json)
 		return dry_run_json(s, out);
+	kvip_engine_check(s->engine, text_finding, out);
+	if (out->len > before)
+		kvip_buf_puts(out, "\n");
 	rc = kvip_show_vips(s, NULL, false, out);
 	kvip_buf_puts(out, "\n");
 	if (!rc)

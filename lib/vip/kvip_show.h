@@ -13,6 +13,7 @@
 #pragma once
 
 #include "base/kvip_buf.h"
+#include "base/kvip_jsonw.h"
 #include "base/kvip_meter.h"
 #include "vip/kvip_engine.h"
 #include "vip/kvip_recon.h"
@@ -56,6 +57,8 @@ int kvip_show_explain_vip(const struct kvip_show_ctx *s, const struct kvip_addr 
 int kvip_show_explain_service(const struct kvip_show_ctx *s, const char *name,
 			      kvip_explain_more_fn *more, void *more_ctx, bool json,
 			      struct kvip_buf *out);
-/** kvip_show_dry_run - VIPs, Services and nodes one after the other; JSON: one object with `vips`,
- * `services` and `nodes`. */
+/** kvip_show_json_finding - {"kind","cluster","object","text"}. */
+void kvip_show_json_finding(struct kvip_jsonw *w, const struct kvip_finding *f);
+/** kvip_show_dry_run - findings, VIPs, Services and nodes one after the other; JSON: one object with `vips`,
+ * `services`, `nodes` and `findings`. */
 int kvip_show_dry_run(const struct kvip_show_ctx *s, bool json, struct kvip_buf *out);

@@ -35,6 +35,12 @@ const char *kvip_show_cluster_error(const struct kvip_cluster_view *v)
 	return NULL;
 }
 
+/* A kind that the configuration does not ask for is not shown. */
+static bool is_asked_for(unsigned int kind, const struct kvip_watch_status *k)
+{
+	return !kvip_kinds[kind].cilium || k->state != KVIP_WATCH_IDLE;
+}
+
 static const char *current_server(const struct kvip_cluster_view *v)
 {
 	for (size_t i = 0; v->client && i < v->client->n_servers; i++)
@@ -127,7 +133,8 @@ static void json_client(const struct show *sh, const struct kvip_client_status *
 	json_servers(sh, c);
 	kvip_jsonw_object(w, "kinds");
 	for (unsigned int k = 0; k < KVIP_KIND_MAX; k++)
-		json_kind(sh, k, &c->kind[k]);
+		if (is_asked_for(k, &c->kind[k]))
+			json_kind(sh, k, &c->kind[k]);
 	kvip_jsonw_end(w);
 }
 
@@ -208,6 +215,8 @@ static void text_kinds(const struct show *sh, const struct kvip_client_status *c
 	for (unsigned int i = 0; i < KVIP_KIND_MAX; i++) {
 		const struct kvip_watch_status *k = &c->kind[i];
 
+		if (!is_asked_for(i, k))
+			continue;
 		kvip_columns_cell(&t, "  %s", kvip_kinds[i].plural);
 		kvip_columns_cell(&t, "%s", kvip_watch_state_name(k->state));
 		kvip_columns_cell(&t, "%s", kvip_show_since(sh->s, k->last_proof_ms, age));

@@ -171,6 +171,18 @@ const char *kvip_show_nh_state(enum kvip_nh_state state)
 	return words[state];
 }
 
+static void json_cilium(struct kvip_jsonw *w, const struct kvip_claim_view *c)
+{
+	if (c->pool)
+		kvip_jsonw_string(w, "pool", c->pool);
+	if (c->communities)
+		kvip_jsonw_string(w, "communities", c->communities);
+	if (c->large_communities)
+		kvip_jsonw_string(w, "largeCommunities", c->large_communities);
+	if (c->has_local_preference)
+		kvip_jsonw_int(w, "localPreference", c->local_preference);
+}
+
 void kvip_show_json_claim(const struct kvip_show_ctx *s, struct kvip_jsonw *w,
 			  const struct kvip_claim_view *c)
 {
@@ -193,6 +205,7 @@ void kvip_show_json_claim(const struct kvip_show_ctx *s, struct kvip_jsonw *w,
 	kvip_jsonw_uint(w, "endpointsUsable", c->endpoints_usable);
 	kvip_jsonw_uint(w, "endpoints", c->endpoints_total);
 	kvip_show_json_nhset(w, "nextHops", c->nhs);
+	json_cilium(w, c);
 	if (c->created_s && s->wall)
 		kvip_jsonw_int(w, "createdAgeSec", s->wall - c->created_s);
 	else

@@ -154,6 +154,21 @@ static void json_both(const struct show *sh, const struct both *b)
 	kvip_jsonw_end(w);
 }
 
+/* What Cilium would have announced it with; see `show kubevip check` for how to say it in FRR. */
+static void text_cilium(struct kvip_buf *out, const struct kvip_claim_view *c)
+{
+	if (c->pool)
+		kvip_buf_printf(out, "              from pool %s\n", c->pool);
+	if (c->communities || c->large_communities)
+		kvip_buf_printf(out, "              Cilium's communities:%s%s%s%s\n",
+				c->communities ? " " : "", c->communities ? c->communities : "",
+				c->large_communities ? " " : "",
+				c->large_communities ? c->large_communities : "");
+	if (c->has_local_preference)
+		kvip_buf_printf(out, "              Cilium's local preference: %" PRId64 "\n",
+				c->local_preference);
+}
+
 static void text_claim(const struct show *sh, const struct kvip_claim_view *c, bool first)
 {
 	struct kvip_buf *out = sh->out;
@@ -174,6 +189,7 @@ static void text_claim(const struct show *sh, const struct kvip_claim_view *c, b
 	kvip_buf_printf(out,
 			"\n              externalTrafficPolicy %s, %u of %u endpoints usable\n",
 			c->local ? "Local" : "Cluster", c->endpoints_usable, c->endpoints_total);
+	text_cilium(out, c);
 	if (c->warning != KVIP_REASON_NONE) {
 		kvip_buf_puts(out, "              ! ");
 		kvip_show_sentence(out, c->warning);

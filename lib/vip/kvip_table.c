@@ -88,7 +88,7 @@ int kvip_table_add_cluster(struct kvip_table *t, struct kvip_cluster *c,
 		return -ENOMEM;
 	}
 	c->table = t;
-	c->conf = conf;
+	kvip_cluster_set_conf(c, conf);
 	c->nodes_dirty = true;
 	insert_by_name(t, c);
 	return 0;
@@ -132,6 +132,7 @@ void kvip_table_drop_cluster(struct kvip_table *t, struct kvip_cluster *c)
 	kvip_nodes_free(c->nodes);
 	c->nodes = NULL;
 	collect_taken(t);
+	kvip_cluster_set_conf(c, NULL);
 	kvip_cache_free(c->cache);
 	kvip_cache_free(c->retired);
 	kvip_free(c->name);
@@ -163,7 +164,7 @@ void kvip_table_set_api_lost(struct kvip_cluster *c, bool lost)
 static void remove_cluster(struct kvip_table *t, struct kvip_cluster *c)
 {
 	c->removed = true;
-	c->conf = NULL;
+	kvip_cluster_set_conf(c, NULL);
 	kvip_table_dismiss(t, c->name);
 	kvip_table_sweep_all(c);
 	collect_taken(t);
@@ -188,7 +189,7 @@ void kvip_table_set_conf(struct kvip_table *t, struct kvip_conf *conf, struct kv
 		review_pending(c);
 		cc = kvip_conf_cluster(t->conf, c->name);
 		if (cc) {
-			c->conf = cc;
+			kvip_cluster_set_conf(c, cc);
 			c->nodes_dirty = true;
 			kvip_table_sweep_all(c);
 		} else {
@@ -241,6 +242,7 @@ void kvip_table_swap_cache(struct kvip_cluster *c, struct kvip_cache *cache)
 	c->cache = cache;
 	kvip_cache_set_hooks(cache, &hooks);
 	c->relisted = true;
+	c->cilium_dirty = c->expanded != NULL;
 	c->nodes_dirty = true;
 	kvip_table_sweep_all(c);
 	c->table->batch_open = true;
@@ -272,10 +274,19 @@ static void node_changed(void *ctx, struct kvip_node_entry *n)
 	c->table->batch_open = true;
 }
 
+static void cilium_changed(void *ctx)
+{
+	struct kvip_cluster *c = ctx;
+
+	c->cilium_dirty = c->expanded != NULL;
+	c->table->batch_open = true;
+}
+
 struct kvip_cache_hooks kvip_table_hooks(struct kvip_cluster *c)
 {
 	return (struct kvip_cache_hooks){ .owner_changed = owner_changed,
 					  .node_changed = node_changed,
+					  .cilium_changed = cilium_changed,
 					  .ctx = c };
 }
 
@@ -447,7 +458,7 @@ static void retire(struct kvip_cluster *c, size_t *budget)
 	c->retired = NULL;
 }
 
-/* Sweeps of relists, then nodes. A node's address may concern the owners of every cluster, so all
+/* Sweeps of relists, Cilium's objects, then nodes. A node's address may concern the owners of every cluster, so all
  * clusters are through with this before any looks at its owners. */
 static enum kvip_work work_objects(struct kvip_table *t, size_t budget)
 {
@@ -456,6 +467,8 @@ static enum kvip_work work_objects(struct kvip_table *t, size_t budget)
 	TAILQ_FOREACH(c, &t->clusters, of_table) {
 		if (kvip_cache_sweep(c->cache, budget))
 			return KVIP_WORK_MORE;
+		if (c->cilium_dirty && kvip_cluster_renew_conf(c))
+			return KVIP_WORK_NOMEM;
 		if ((c->live || c->removed) && c->nodes_dirty && renew_nodes(c))
 			return KVIP_WORK_NOMEM;
 	}

@@ -26,7 +26,9 @@ struct kvip_select kvip_table_select(const struct kvip_cluster *c)
 				     .servers = t->servers,
 				     .nodes = c->nodes,
 				     .nhsets = t->nhsets,
-				     .api_lost = c->api_lost };
+				     .api_lost = c->api_lost,
+				     .cilium_unknown = c->conf && c->conf->from_cilium &&
+						       !c->cilium_known };
 }
 
 static void claim_free(struct kvip_table *t, struct kvip_claim *claim)

@@ -179,6 +179,11 @@ static void decide_nobody(struct kvip_table *t, struct kvip_vip *v)
 		v->reason = v->holder ? KVIP_REASON_NOT_SYNCHRONISED : KVIP_REASON_ORPHAN;
 		debug_decision(t, v, "left alone");
 		decided(t, v, KVIP_QUEUE_NONE);
+	} else if (v->in_force && kvip_vip_waits_for_cilium(v)) {
+		v->reason = KVIP_REASON_CILIUM_UNKNOWN;
+		v->warning = KVIP_REASON_CILIUM_HOLDS;
+		debug_decision(t, v, "held");
+		decided(t, v, KVIP_QUEUE_NONE);
 	} else if (!v->in_force) {
 		debug_decision(t, v, "not routed");
 		decided(t, v, KVIP_QUEUE_NONE);

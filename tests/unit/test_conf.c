@@ -31,6 +31,7 @@ static const char *const full[] = {
 	"kubevip cluster lab vip-range 192.168.78.0/24 namespace prod allow-connected",
 	"kubevip cluster lab vip-range fd00:77::/64 allow-connected",
 	"kubevip cluster lab prefix-list VIPS",
+	"kubevip cluster lab from-cilium",
 	"kubevip cluster lab shutdown",
 	"kubevip cluster lab maximum-vips 2000",
 	"kubevip cluster lab preference 200",
@@ -58,6 +59,7 @@ static const char *const full[] = {
 	"kubevip cluster lab2 in-cluster",
 	"kubevip cluster lab2 advertise a next-hop subnet 10.0.0.0/8",
 	"kubevip cluster lab2 advertise b next-hop external-ip",
+	"kubevip cluster lab2 advertise cilium:mdhlabs-bgp-advertisement/0 tag 78",
 	"kubevip cluster lab10 in-cluster",
 };
 #define N_FULL (sizeof(full) / sizeof(full[0]))
@@ -200,6 +202,7 @@ START_TEST(no_in_its_shortest_form)
 		"no kubevip cluster lab vip-range 192.168.78.0/24",
 		"no kubevip cluster lab vip-range fd00:77::/64",
 		"no kubevip cluster lab prefix-list",
+		"no kubevip cluster lab from-cilium",
 		"no kubevip cluster lab shutdown",
 		"no kubevip cluster lab maximum-vips",
 		"no kubevip cluster lab preference",
@@ -289,6 +292,11 @@ static const char *const refused[] = {
 	"kubevip cluster",
 	"kubevip cluster lab",
 	"kubevip cluster la/b shutdown",
+	"kubevip cluster cilium:a shutdown",
+	"kubevip cluster lab from-cilium please",
+	"kubevip cluster lab advertise cilia:a tag 5",
+	"kubevip cluster lab advertise cilium: tag 5",
+	"kubevip cluster lab advertise cilium:A_b tag 5",
 	"kubevip cluster lab nonsense",
 	"kubevip nonsense",
 	"kubevip inject fpm",
@@ -517,6 +525,14 @@ START_TEST(check_finds_what_cannot_work)
 	take(conf, "kubevip cluster lab vip-range 10.0.0.0/8");
 	take(conf, "kubevip cluster lab advertise web tag 5");
 	ck_assert_ptr_nonnull(strstr(findings(), "no service-selector"));
+	take(conf, "no kubevip cluster lab advertise web");
+	take(conf, "kubevip cluster lab from-cilium"); /* blocks and their selectors are Cilium's */
+	take(conf, "kubevip cluster lab advertise cilium tag 5");
+	ck_assert_str_eq(findings(), "");
+	take(conf, "no kubevip cluster lab from-cilium");
+	ck_assert_ptr_nonnull(strstr(findings(), "no service-selector"));
+	take(conf, "no kubevip cluster lab advertise cilium");
+	take(conf, "kubevip cluster lab advertise web tag 5");
 	take(conf, "kubevip cluster lab advertise web service-selector any");
 	ck_assert_str_eq(findings(), "");
 	take(conf, "kubevip cluster lab advertise web distance 20");

@@ -16,6 +16,7 @@
 struct kvip_client {
 	struct kvip_client_hooks hooks;
 	char kubeconfig[64];
+	bool cilium; /* asks for Cilium's kinds */
 	struct kvip_client_status status;
 };
 
@@ -34,8 +35,12 @@ static int fake_new(struct kvip_http *http, const struct kvip_client_conf *conf,
 	c->hooks = *hooks;
 	snprintf(c->kubeconfig, sizeof(c->kubeconfig), "%s",
 		 conf->kubeconfig ? conf->kubeconfig : "");
-	for (int k = 0; k < KVIP_KIND_MAX; k++)
-		c->status.kind[k].state = KVIP_WATCH_LISTING;
+	c->cilium = conf->kinds[KVIP_KIND_ADVERTISEMENT];
+	for (int k = 0; k < KVIP_KIND_MAX; k++) {
+		ck_assert(conf->kinds[k] == (!kvip_kinds[k].cilium || c->cilium));
+		if (conf->kinds[k])
+			c->status.kind[k].state = KVIP_WATCH_LISTING;
+	}
 	client = c;
 	made++;
 	*out = c;
@@ -367,6 +372,126 @@ START_TEST(test_new_credentials_of_an_empty_cluster)
 }
 END_TEST
 
+#define FROM_CILIUM                                                                                \
+	"cluster lab kubeconfig /etc/one\ncluster lab vip-range 192.168.77.0/24\n"                 \
+	"cluster lab from-cilium\n"
+
+static void put_advertisement(void)
+{
+	put(KVIP_KIND_ADVERTISEMENT,
+	    "{'metadata':{'name':'adv'},'spec':{'advertisements':[{'advertisementType':'Service',"
+	    "'service':{'addresses':['LoadBalancerIP']},'selector':{}}]}}");
+}
+
+/* From a configured block to Cilium's and back: a client of its own kinds each time, and no flap. */
+START_TEST(test_from_cilium_and_back)
+{
+	struct eh *h = running(CONF);
+
+	ck_assert(!client->cilium);
+	eh_conf(h, FROM_CILIUM);
+	eh_step(h);
+	ck_assert_int_eq(made, 2);
+	ck_assert(client->cilium);
+	eh_pass(h, 1000);
+	ck_assert_str_eq(eh_route(h, V), EH_N1); /* held: nobody knows what Cilium says of it */
+	put_node("n1", EH_N1);
+	put_service("web", V);
+	put_advertisement();
+	mandatory_listed(h);
+	listed(h, KVIP_KIND_GATEWAY);
+	eh_pass(h, 300);
+	ck_assert_str_eq(eh_route(h, V), EH_N1);
+	for (int k = KVIP_KIND_ADVERTISEMENT; k < KVIP_KIND_MAX; k++)
+		listed(h, (enum kvip_kind)k);
+	eh_pass(h, 300);
+	ck_assert_str_eq(eh_claim(h, "lab", "web", NULL).advertise, "cilium:adv/0");
+	ck_assert(!eh_cluster(h).cilium_unknown);
+	eh_conf(h, CONF);
+	eh_step(h);
+	ck_assert_int_eq(made, 3);
+	ck_assert(!client->cilium);
+	eh_pass(h, 1000);
+	ck_assert_str_eq(eh_route(h, V), EH_N1);
+	ck_assert_uint_eq(h->withdrawn, 0);
+	stop(h);
+}
+END_TEST
+
+/* 403 on the kinds of cilium.io: a warning, and what configured blocks select goes on. */
+START_TEST(test_cilium_forbidden)
+{
+	struct eh *h = start();
+
+	eh_conf(h, FROM_CILIUM "cluster lab advertise web service-selector own=yes\n");
+	eh_step(h);
+	put_node("n1", EH_N1);
+	put_service("web", V);
+	put(KVIP_KIND_SERVICE,
+	    "{'metadata':{'name':'own','namespace':'prod','labels':{'own':'yes'}},"
+	    "'spec':{'type':'LoadBalancer'},"
+	    "'status':{'loadBalancer':{'ingress':[{'ip':'192.168.77.1'}]}}}");
+	put(KVIP_KIND_SLICE, "{'metadata':{'name':'own-1','namespace':'prod','labels':{"
+			     "'kubernetes.io/service-name':'own'}},'addressType':'IPv4',"
+			     "'endpoints':[{'addresses':['10.0.0.1'],'nodeName':'n1'}]}");
+	mandatory_listed(h);
+	listed(h, KVIP_KIND_GATEWAY);
+	for (int k = KVIP_KIND_ADVERTISEMENT; k < KVIP_KIND_MAX; k++) {
+		client->status.kind[k].state = KVIP_WATCH_BACKOFF;
+		client->status.kind[k].http_status = 403;
+	}
+	eh_pass(h, 300);
+	ck_assert_int_eq(eh_cluster(h).state, KVIP_CLUSTER_LIVE);
+	ck_assert(eh_cluster(h).cilium_unknown);
+	ck_assert_str_eq(eh_route(h, "192.168.77.1"), EH_N1);
+	ck_assert_str_eq(eh_reason(h, "lab", "web"), "cilium-unknown");
+	/* the RBAC rule is there now */
+	put_advertisement();
+	for (int k = KVIP_KIND_ADVERTISEMENT; k < KVIP_KIND_MAX; k++)
+		listed(h, (enum kvip_kind)k);
+	eh_pass(h, 300);
+	ck_assert_str_eq(eh_route(h, V), EH_N1);
+	stop(h);
+}
+END_TEST
+
+/* New credentials: what the old ones knew of Cilium's objects holds until the new ones know it. */
+START_TEST(test_cilium_with_new_credentials)
+{
+	struct eh *h = start();
+
+	eh_conf(h, FROM_CILIUM);
+	eh_step(h);
+	put_node("n1", EH_N1);
+	put_service("web", V);
+	put_advertisement();
+	for (int k = 0; k < KVIP_KIND_MAX; k++)
+		listed(h, (enum kvip_kind)k);
+	eh_pass(h, 300);
+	ck_assert_str_eq(eh_route(h, V), EH_N1);
+	eh_conf(h, "cluster lab kubeconfig /etc/two\ncluster lab vip-range 192.168.77.0/24\n"
+		   "cluster lab from-cilium\n");
+	eh_step(h);
+	ck_assert_str_eq(client->kubeconfig, "/etc/two");
+	put_node("n1", EH_N1);
+	put_service("web", V);
+	mandatory_listed(h);
+	listed(h, KVIP_KIND_GATEWAY);
+	eh_pass(h, 300);
+	eh_pass(h, 3000); /* Cilium's kinds are silent */
+	ck_assert(eh_cluster(h).cilium_unknown);
+	ck_assert_str_eq(eh_route(h, V), EH_N1);
+	put_advertisement();
+	for (int k = KVIP_KIND_ADVERTISEMENT; k < KVIP_KIND_MAX; k++)
+		listed(h, (enum kvip_kind)k);
+	eh_pass(h, 300);
+	ck_assert(!eh_cluster(h).cilium_unknown);
+	ck_assert_str_eq(eh_route(h, V), EH_N1);
+	ck_assert_uint_eq(h->withdrawn, 0);
+	stop(h);
+}
+END_TEST
+
 START_TEST(test_kubeconfig_server_is_no_vip)
 {
 	struct eh *h = running(CONF);
@@ -395,6 +520,9 @@ int main(void)
 	tcase_add_test(tc, test_never_reached_is_held);
 	tcase_add_test(tc, test_new_credentials);
 	tcase_add_test(tc, test_new_credentials_of_an_empty_cluster);
+	tcase_add_test(tc, test_from_cilium_and_back);
+	tcase_add_test(tc, test_cilium_forbidden);
+	tcase_add_test(tc, test_cilium_with_new_credentials);
 	tcase_add_test(tc, test_kubeconfig_server_is_no_vip);
 	suite_add_tcase(suite, tc);
 	return eh_run(suite);

@@ -17,7 +17,8 @@
 	"cluster lab vip-range 192.168.77.0/24\n"                                                  \
 	"cluster lab advertise edge service-selector edge\n"                                       \
 	"cluster lab advertise edge node-selector !core\n"                                         \
-	"cluster lab advertise web service-selector any\n"
+	"cluster lab advertise cilium next-hop internal-ip\n"                                      \
+	"cluster lab from-cilium\n"
 
 /* A put that fails is put again: the machine relists. */
 static void put(struct eh *h, const char *cluster, enum kvip_kind kind, const char *json)
@@ -101,8 +102,28 @@ static void publish(struct eh *h, struct kvip_conf *conf)
 	settle(h);
 }
 
+/* What lab's second block is made of. */
+static void cilium(struct eh *h, const char *node_selector)
+{
+	char json[EH_TEXT];
+
+	put(h, "lab", KVIP_KIND_ADVERTISEMENT,
+	    "{'metadata':{'name':'web','labels':{'a':'b'}},'spec':{'advertisements':[{"
+	    "'advertisementType':'Service','service':{'addresses':['LoadBalancerIP']},'selector':{},"
+	    "'attributes':{'communities':{'standard':['65000:1'],'large':['1:2:3']}}}]}}");
+	put(h, "lab", KVIP_KIND_PEER_CONFIG,
+	    "{'metadata':{'name':'pc'},'spec':{'families':[{'advertisements':{'matchLabels':"
+	    "{'a':'b'}}}]}}");
+	snprintf(json, sizeof(json),
+		 "{'metadata':{'name':'cc'},'spec':{'nodeSelector':%s,'bgpInstances':[{'name':'i',"
+		 "'peers':[{'name':'p','peerConfigRef':{'name':'pc'}}]}]}}",
+		 node_selector);
+	put(h, "lab", KVIP_KIND_CLUSTER_CONFIG, json);
+}
+
 static void build(struct eh *h)
 {
+	cilium(h, "{'matchExpressions':[{'key':'core','operator':'DoesNotExist'}]}");
 	for (int i = 1; i <= 3; i++) {
 		node(h, "lab", i, "True");
 		node(h, "b", i, "True");
@@ -130,6 +151,9 @@ static void change(struct eh *h)
 	settle(h);
 	ck_assert_uint_eq(h->withdrawn, 0);
 	node(h, "lab", 3, "Unknown");
+	settle(h);
+	ck_assert_uint_eq(h->withdrawn, 0);
+	cilium(h, "{}");
 	settle(h);
 	ck_assert_uint_eq(h->withdrawn, 0);
 	f = kvip_engine_feed(h->engine, "lab", &ctx);

@@ -12,6 +12,7 @@
 #define SERVICES 12
 #define NODES    4
 #define GATEWAYS 3
+#define CILIUM   3 /* of each of its kinds */
 #define OPS      150
 
 struct world {
@@ -19,6 +20,8 @@ struct world {
 	bool service[2][SERVICES], slice[2][SERVICES], node[2][NODES], gateway[2][GATEWAYS];
 	unsigned int service_v[2][SERVICES], slice_v[2][SERVICES], node_v[2][NODES],
 		gateway_v[2][GATEWAYS];
+	bool cilium[2][KVIP_KIND_MAX][CILIUM];
+	unsigned int cilium_v[2][KVIP_KIND_MAX][CILIUM];
 	int conf;
 };
 
@@ -40,7 +43,11 @@ static const char *const confs[] = {
 	"cluster a advertise web service-selector any\ncluster a advertise web tag 99\n"
 	"cluster a vip-range 192.168.77.4/30 namespace other\n"
 	"cluster b advertise web service-selector x\ncluster b advertise web allow-no-endpoints\n",
+	RANGES "cluster a from-cilium\ncluster b from-cilium\n"
+	       "cluster a advertise zoo service-selector !x\ncluster a advertise cilium tag 66\n"
+	       "cluster b advertise cilium:a1/0 tag 55\n",
 };
+#define CONFS ((unsigned int)(sizeof(confs) / sizeof(confs[0])))
 
 static unsigned int roll(struct world *w, unsigned int n)
 {
@@ -108,6 +115,69 @@ static void put_gateway(struct eh *h, int c, int i, unsigned int v)
 	ck_assert_int_eq(eh_put(h, cluster_name[c], KVIP_KIND_GATEWAY, json), 0);
 }
 
+static void put_advertisement(struct eh *h, int c, int i, unsigned int v)
+{
+	static const char *const selectors[] = { "'selector':{}", "'x':1",
+						 "'selector':{'matchLabels':{'x':'1'}}",
+						 "'selector':{'matchExpressions':[{'key':'x',"
+						 "'operator':'DoesNotExist'}]}" };
+	static const char *const addresses[] = { "'LoadBalancerIP'", "'ExternalIP'",
+						 "'ExternalIP','LoadBalancerIP'" };
+	char json[1024];
+
+	snprintf(json, sizeof(json),
+		 "{'metadata':{'name':'a%d','labels':{'tier':'%u'}},'spec':{'advertisements':["
+		 "{'advertisementType':'Service','service':{'addresses':[%s]},%s}]}}",
+		 i, v % 2, addresses[v / 8 % 3], selectors[v / 2 % 4]);
+	ck_assert_int_eq(eh_put(h, cluster_name[c], KVIP_KIND_ADVERTISEMENT, json), 0);
+}
+
+static void put_cluster_config(struct eh *h, int c, int i, unsigned int v)
+{
+	static const char *const nodes[] = {
+		"", "'nodeSelector':{},",
+		"'nodeSelector':{'matchExpressions':[{'key':'edge','operator':'Exists'}]},",
+		"'nodeSelector':{'matchExpressions':[{'key':'edge','operator':'DoesNotExist'}]},"
+	};
+	char json[1024];
+
+	snprintf(json, sizeof(json),
+		 "{'metadata':{'name':'c%d'},'spec':{%s'bgpInstances':[{'name':'i','peers':["
+		 "{'name':'p','peerConfigRef':{'name':'p%u'}}]}]}}",
+		 i, nodes[v % 4], v / 4 % (CILIUM + 1));
+	ck_assert_int_eq(eh_put(h, cluster_name[c], KVIP_KIND_CLUSTER_CONFIG, json), 0);
+}
+
+static void put_peer_config(struct eh *h, int c, int i, unsigned int v)
+{
+	char json[512];
+
+	snprintf(json, sizeof(json),
+		 "{'metadata':{'name':'p%d'},'spec':{'families':[{'afi':'ipv4','safi':'unicast',"
+		 "'advertisements':{'matchLabels':{'tier':'%u'}}}]}}",
+		 i, v % 3);
+	ck_assert_int_eq(eh_put(h, cluster_name[c], KVIP_KIND_PEER_CONFIG, json), 0);
+}
+
+static void put_override(struct eh *h, int c, int i, unsigned int v)
+{
+	char json[512];
+
+	snprintf(json, sizeof(json),
+		 "{'metadata':{'name':'n%d'},'spec':{'bgpInstances':[{'name':'i%u'}]}}", i, v % 2);
+	ck_assert_int_eq(eh_put(h, cluster_name[c], KVIP_KIND_NODE_OVERRIDE, json), 0);
+}
+
+static void put_pool(struct eh *h, int c, int i, unsigned int v)
+{
+	char json[512];
+
+	snprintf(json, sizeof(json),
+		 "{'metadata':{'name':'l%d'},'spec':{'blocks':[{'start':'192.168.77.%u'}]}}", i,
+		 v % 16);
+	ck_assert_int_eq(eh_put(h, cluster_name[c], KVIP_KIND_IP_POOL, json), 0);
+}
+
 typedef void put_fn(struct eh *h, int c, int i, unsigned int v);
 
 struct sort {
@@ -118,6 +188,14 @@ struct sort {
 	int n;
 	const char *ns, *name; /* format */
 };
+
+static struct sort cilium(struct world *w, int c, enum kvip_kind kind, put_fn *put,
+			  const char *name)
+{
+	return (struct sort){
+		kind, put, w->cilium[c][kind], w->cilium_v[c][kind], CILIUM, "", name
+	};
+}
 
 static struct sort sort_of(struct world *w, int c, enum kvip_kind kind)
 {
@@ -130,9 +208,19 @@ static struct sort sort_of(struct world *w, int c, enum kvip_kind kind)
 				      SERVICES, "prod",    "s%d-x" };
 	case KVIP_KIND_NODE:
 		return (struct sort){ kind, put_node, w->node[c], w->node_v[c], NODES, "", "n%d" };
-	default:
+	case KVIP_KIND_GATEWAY:
 		return (struct sort){ kind,     put_gateway, w->gateway[c], w->gateway_v[c],
 				      GATEWAYS, "prod",      "g%d" };
+	case KVIP_KIND_ADVERTISEMENT:
+		return cilium(w, c, kind, put_advertisement, "a%d");
+	case KVIP_KIND_CLUSTER_CONFIG:
+		return cilium(w, c, kind, put_cluster_config, "c%d");
+	case KVIP_KIND_PEER_CONFIG:
+		return cilium(w, c, kind, put_peer_config, "p%d");
+	case KVIP_KIND_NODE_OVERRIDE:
+		return cilium(w, c, kind, put_override, "n%d");
+	default:
+		return cilium(w, c, kind, put_pool, "l%d");
 	}
 }
 
@@ -197,7 +285,7 @@ static void live(struct eh *h, struct world *w)
 		if (op == OPS / 4)
 			eh_synced(h, "b");
 		if (what == 0) {
-			w->conf = (int)roll(w, 3);
+			w->conf = (int)roll(w, CONFS);
 			eh_conf(h, confs[w->conf]);
 		} else if (what == 1) {
 			relist(h, w);

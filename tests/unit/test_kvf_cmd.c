@@ -150,6 +150,7 @@ static const char *const lines[] = {
 	"kubevip cluster lab vip-range 192.168.79.0/24 namespace prod allow-connected",
 	"kubevip cluster lab vip-range fd00:77::/64 allow-connected",
 	"kubevip cluster lab prefix-list VIPS",
+	"kubevip cluster lab from-cilium",
 	"kubevip cluster lab shutdown",
 	"kubevip cluster lab maximum-vips 2000",
 	"kubevip cluster lab preference 200",
@@ -181,6 +182,7 @@ static const char *const lines[] = {
 	"kubevip cluster lab advertise web tag 4294967295",
 	"kubevip cluster lab advertise web distance 12",
 	"kubevip cluster lab advertise web table 10077",
+	"kubevip cluster lab advertise cilium:mdhlabs-bgp-advertisement/0 tag 78",
 };
 
 /* What frr-reload and `write` need: typed, shown, removed by the whole line. */

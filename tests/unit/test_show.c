@@ -201,6 +201,16 @@ void kvip_engine_each_cluster(struct kvip_engine *e, kvip_cluster_fn *fn, void *
 	fn(fn_ctx, &v);
 }
 
+void kvip_engine_check(struct kvip_engine *e, kvip_finding_fn *fn, void *fn_ctx)
+{
+	const struct kvip_finding f = { .kind = "cilium-unknown",
+					.cluster = "lab",
+					.text = "cluster lab: look here" };
+
+	(void)e;
+	fn(fn_ctx, &f);
+}
+
 void kvip_engine_get_summary(struct kvip_engine *e, struct kvip_engine_summary *sum)
 {
 	(void)e;
@@ -303,7 +313,8 @@ const char *kvip_watch_state_name(enum kvip_watch_state s)
 }
 
 const struct kvip_kind_info kvip_kinds[KVIP_KIND_MAX] = {
-#define KVIP_KIND(id, plural, path, kind, mandatory) { plural, path, kind, mandatory },
+#define KVIP_KIND(id, plural, path, older, kind, mandatory, cilium)                                \
+	{ plural, path, older, kind, mandatory, cilium },
 #include "kube/tbl/kvip_kind.def"
 #undef KVIP_KIND
 };
@@ -431,6 +442,9 @@ START_TEST(a_dry_run_says_would_be_routed)
 	ck_assert_str_eq(str(o, "vips/192.168.77.1|32/state"), "would-be-routed");
 	ck_assert_str_eq(str(o, "services/1/reason"), "no-address");
 	ck_assert_str_eq(str(o, "nodes/0/name"), "node1");
+	ck_assert_str_eq(str(o, "findings/0/kind"), "cilium-unknown");
+	ck_assert_str_eq(str(o, "findings/0/cluster"), "lab");
+	ck_assert_str_eq(str(o, "findings/0/object"), "(null)");
 	json_object_put(o);
 	o = parsed(kvip_show_overview(&ctx, true, &out));
 	ck_assert_str_eq(str(o, "inject"), "dry-run");
