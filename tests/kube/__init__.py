@@ -5,12 +5,13 @@
 kubeapi: the servers and their credentials; kubeobjects and kuberest: what the test writes into them.
 """
 
-from .kubeapi import CRDS, RBAC, KubeApi, find_assets, write_private
+from .kubeapi import CILIUM_CRDS, CRDS, RBAC, KubeApi, find_assets, write_private
 from .kubeobjects import endpoint, gateway_path, node_path, pod_path, service_path, slice_path
 from .kubeproc import NotReady
 from .kuberest import KubeError, KubeRest, tls_context
 
 __all__ = [
+    "CILIUM_CRDS",
     "CRDS",
     "RBAC",
     "KubeApi",

@@ -1,6 +1,6 @@
 #!/bin/sh
 # build.sh [--no-build] - kube-apiserver, kube-controller-manager, kubectl and etcd for the tests, built
-# from the Go modules that go.mod beside this file pins, and the Gateway API's CRDs.
+# from the Go modules that go.mod beside this file pins, and the CRDs of the Gateway API and of Cilium.
 #
 # Prints the directory on stdout, everything else goes to stderr. The first run takes about 5 min on
 # 2 cores (and 3.7 GB of Go caches); after it nothing is done.
@@ -10,6 +10,7 @@
 set -eu
 
 gateway_api=sigs.k8s.io/gateway-api@v1.5.1
+cilium=github.com/cilium/cilium@v1.20.2
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${XDG_CACHE_HOME:-${HOME:?}/.cache}/kubevip
 version=$(sed -n 's,^[[:space:]]*k8s.io/kubernetes \(v[0-9.]*\).*,\1,p' "$here/go.mod")
@@ -18,11 +19,14 @@ out=$cache/kube-$version
 log() { echo "kube/build: $*" >&2; }
 die() { log "$*"; exit 1; }
 
-is_complete() { # DIRECTORY
+has_programs() { # DIRECTORY
 	for p in etcd kube-apiserver kube-controller-manager kubectl; do
 		[ -x "$1/$p" ] || return 1
 	done
-	[ -d "$1/crds/gateway-api" ]
+}
+
+is_complete() { # DIRECTORY
+	has_programs "$1" && [ -d "$1/crds/gateway-api" ] && [ -d "$1/crds/cilium" ]
 }
 
 have() {
@@ -92,28 +96,45 @@ find_go() {
 	go_is_new "$go" || die "Debian's Go does not run here: install Go 1.26 or later"
 }
 
+# Only its files are wanted, so it is no requirement of go.mod (it would change Kubernetes' own).
+module_dir() { # MODULE@VERSION
+	(cd "$tmp" && "$go" mod download -json "$1") | sed -n 's/^[[:space:]]*"Dir": "\(.*\)",$/\1/p'
+}
+
+crds() { # DIRECTORY
+	mkdir -p "$1/crds/cilium"
+	cp -r "$(module_dir "$gateway_api")/config/crd/standard" "$1/crds/gateway-api"
+	dir=$(module_dir "$cilium")/pkg/k8s/apis/cilium.io/client/crds/v2
+	cp "$dir"/ciliumbgp*.yaml "$dir/ciliumloadbalancerippools.yaml" "$1/crds/cilium/"
+	chmod -R u+w "$1/crds"
+}
+
+programs() { # DIRECTORY
+	log "building Kubernetes $version with $("$go" env GOVERSION), about 5 min"
+	# What `kubectl version` and the server's /version say; without it both are v0.0.0-master.
+	ldflags="-s -w"
+	for p in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
+		minor=${version#v*.}
+		ldflags="$ldflags -X $p.gitVersion=$version -X $p.gitMajor=1 -X $p.gitMinor=${minor%%.*}"
+		ldflags="$ldflags -X $p.gitTreeState=clean -X $p.gitCommit=test -X $p.buildDate=1970-01-01T00:00:00Z"
+	done
+	cmd=k8s.io/kubernetes/cmd
+	nice -n 10 "$go" build -trimpath -ldflags "$ldflags" -o "$1/" \
+		$cmd/kube-apiserver $cmd/kube-controller-manager $cmd/kubectl >&2
+	nice -n 10 "$go" build -trimpath -ldflags "-s -w" -o "$1/etcd" go.etcd.io/etcd/server/v3 >&2
+}
+
 cd "$here"
 find_go
-log "building Kubernetes $version with $("$go" env GOVERSION), about 5 min"
-
-# What `kubectl version` and the server's /version say; without it both are v0.0.0-master.
-ldflags="-s -w"
-for p in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
-	minor=${version#v*.}
-	ldflags="$ldflags -X $p.gitVersion=$version -X $p.gitMajor=1 -X $p.gitMinor=${minor%%.*}"
-	ldflags="$ldflags -X $p.gitTreeState=clean -X $p.gitCommit=test -X $p.buildDate=1970-01-01T00:00:00Z"
-done
-mkdir -p "$tmp/out/crds"
-cmd=k8s.io/kubernetes/cmd
-nice -n 10 "$go" build -trimpath -ldflags "$ldflags" -o "$tmp/out/" \
-	$cmd/kube-apiserver $cmd/kube-controller-manager $cmd/kubectl >&2
-nice -n 10 "$go" build -trimpath -ldflags "-s -w" -o "$tmp/out/etcd" go.etcd.io/etcd/server/v3 >&2
-
-# Only its files are wanted, so it is no requirement of go.mod (it would change Kubernetes' own).
-dir=$(cd "$tmp" && "$go" mod download -json "$gateway_api" | sed -n 's/^[[:space:]]*"Dir": "\(.*\)",$/\1/p')
-cp -r "$dir/config/crd/standard" "$tmp/out/crds/gateway-api"
-chmod -R u+w "$tmp/out"
-
-mv -T "$tmp/out" "$out"
+mkdir -p "$tmp/out"
+crds "$tmp/out"
+if has_programs "$out"; then # of an earlier revision of this script: CRDs alone are missing
+	rm -rf "$out/crds"
+	mv -T "$tmp/out/crds" "$out/crds"
+else
+	programs "$tmp/out"
+	rm -rf "$out"
+	mv -T "$tmp/out" "$out"
+fi
 log "done"
 have

@@ -29,6 +29,7 @@ HERE = Path(__file__).resolve().parent
 RBAC = HERE.parent.parent / "packaging" / "kubernetes" / "rbac.yaml"
 # Below the directory of the servers; apply_yaml() takes a whole directory.
 CRDS = "crds/gateway-api"
+CILIUM_CRDS = "crds/cilium"
 
 # The controllers whose work a router sees: EndpointSlices from Pods, Ready=Unknown of silent nodes.
 CONTROLLERS = ("endpointslice-controller", "node-lifecycle-controller", "deployment-controller",
