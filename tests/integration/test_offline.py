@@ -341,7 +341,7 @@ def test_input_that_is_cut_off(part: float, offline: Offline) -> None:
 def test_empty_list(user: Offline) -> None:
     """That is an answer: nothing would be routed."""
     decided = user.decide('{"kind":"List","apiVersion":"v1","items":[]}')
-    assert decided == {"vips": {}, "services": [], "nodes": []}
+    assert decided == {"vips": {}, "services": [], "nodes": [], "findings": []}
 
 
 def test_damaged_objects_are_passed_over(offline: Offline, dump: dict) -> None:
@@ -370,3 +370,61 @@ def test_dry_run_wants_a_configuration(user: Offline) -> None:
     assert lines_of(done.stderr, "kubewatch.conf") == {9}
     done = user.dry_run(dump, "hostname r1\n")
     assert (done.returncode, done.stdout) == (1, "") and done.stderr
+
+
+# ---- from-cilium -----------------------------------------------------------------------------------
+
+
+FROM_CILIUM = """\
+kubevip cluster lab kubeconfig /etc/frr/kubevip/lab.kubeconfig
+kubevip cluster lab vip-range 192.168.77.0/24
+kubevip cluster lab from-cilium
+"""
+ADVERTISEMENT, PEER_CONFIG = "mdhlabs-bgp-advertisement", "mdhlabs-bgp-peer-config"
+
+
+def findings(decided: dict) -> list[tuple[str, str | None]]:
+    """(kind, object) of what a dry run finds."""
+    return sorted((f["kind"], f["object"]) for f in decided["findings"])
+
+
+def test_recorded_dump_with_ciliums_objects(user: Offline) -> None:
+    """The seed's objects as a real cluster had them: no advertise block, and both VIPs are routed."""
+    decided = user.decide(user.directory / "dump-with-cilium.json", FROM_CILIUM)
+    for vip in SERVICE, GATEWAY:
+        assert decided["vips"][vip]["nextHops"] == NODES
+        (claim,) = decided["vips"][vip]["claims"]
+        assert claim["advertise"] == f"cilium:{ADVERTISEMENT}/0"
+        assert claim["pool"] == "mdhlabs-bgp-vip-pool-prod"
+    assert decided["vips"][LOCAL]["reason"] == "no-endpoints"
+    assert findings(decided) == [
+        ("cilium-advertisement-not-selected", f"CiliumBGPAdvertisement {ADVERTISEMENT}"),
+        ("cilium-peer-config-selects-nothing", f"CiliumBGPPeerConfig {PEER_CONFIG}"),
+    ]
+    text = user.dry_run(user.directory / "dump-with-cilium.json", FROM_CILIUM).stdout
+    assert text.startswith("! cluster lab: CiliumBGPAdvertisement")
+
+
+def test_pool_outside_of_the_ranges(offline: Offline) -> None:
+    config = FROM_CILIUM.replace("192.168.77.0/24", "192.168.77.128/25")
+    decided = offline.decide(offline.directory / "dump-with-cilium.json", config)
+    pools = [found for found in findings(decided) if "pool" in found[0]]
+    assert pools == [("cilium-pool-outside-range", "CiliumLoadBalancerIPPool mdhlabs-bgp-vip-pool-dev")]
+
+
+def test_dump_without_ciliums_objects(offline: Offline) -> None:
+    """`kubectl get` was not asked for them: said, for nothing is selected then."""
+    decided = offline.decide(offline.directory / "dump.json", FROM_CILIUM)
+    assert findings(decided) == [("cilium-no-advertisement", None)]
+    assert not any(vip["routed"] for vip in decided["vips"].values())
+
+
+def test_the_seeds_prefix_list(offline: Offline) -> None:
+    """`permit 192.168.77.0/24` matches that prefix and no VIP."""
+    config = CONFIG.replace("ge 32", "") + "kubevip cluster lab prefix-list VIPS\n"
+    decided = offline.decide(offline.directory / "dump.json", config)
+    assert findings(decided) == [("prefix-list-no-host-route", "prefix-list VIPS")]
+    assert decided["vips"][SERVICE]["reason"] == "prefix-list-denies"
+    config = CONFIG + "kubevip cluster lab prefix-list VIPS\n"
+    decided = offline.decide(offline.directory / "dump.json", config)
+    assert findings(decided) == [] and decided["vips"][SERVICE]["routed"]

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tests.kube import (CRDS, RBAC, KubeApi, KubeError, KubeRest, endpoint, find_assets, gateway_path,
+from tests.kube import (CILIUM_CRDS, CRDS, RBAC, KubeApi, KubeError, KubeRest, endpoint, find_assets, gateway_path,
                         node_path, service_path, slice_path, tls_context, write_private)
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or find_assets() is None,
@@ -13,6 +13,9 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0 or find_assets() is None,
 ADDRESS = "192.0.2.10"
 WATCHED = ["/api/v1/services", "/api/v1/nodes", "/apis/discovery.k8s.io/v1/endpointslices",
            "/apis/gateway.networking.k8s.io/v1/gateways"]
+WATCHED += [f"/apis/cilium.io/v2/cilium{kind}" for kind in (
+    "bgpadvertisements", "bgpclusterconfigs", "bgppeerconfigs", "bgpnodeconfigoverrides",
+    "loadbalancerippools")]
 
 
 @pytest.fixture(scope="module", name="netns")
@@ -30,6 +33,7 @@ def _api(netns, tmp_path_factory):
     with KubeApi(tmp_path_factory.mktemp("kube"), netns, ADDRESS, controller_manager=True) as api:
         api.client.apply_yaml(RBAC)
         api.client.apply_yaml(api.assets / CRDS)
+        api.client.apply_yaml(api.assets / CILIUM_CRDS)
         yield api
 
 

@@ -217,6 +217,68 @@ START_TEST(test_matches)
 }
 END_TEST
 
+/*
+ * The examples of the Kubernetes documentation ("Labels and Selectors", "Equality-based requirement",
+ * "Set-based requirement", "List and watch filtering"), each with what it says they select. An object is
+ * its labels; the answer names those that are selected.
+ */
+static struct kvip_label prod_front[] = { { "environment", "production" }, { "tier", "frontend" } };
+static struct kvip_label prod_back[] = { { "environment", "production" }, { "tier", "backend" } };
+static struct kvip_label qa_front[] = { { "environment", "qa" }, { "tier", "frontend" } };
+static struct kvip_label dev_part[] = { { "environment", "dev" }, { "partition", "customerA" } };
+static struct kvip_label tierless[] = { { "environment", "production" } };
+static struct kvip_label unlabelled[1];
+
+static const struct {
+	char name;
+	struct kvip_label *labels;
+	uint32_t n;
+} objects[] = {
+	{ 'a', prod_front, 2 }, { 'b', prod_back, 2 }, { 'c', qa_front, 2 },
+	{ 'd', dev_part, 2 },   { 'e', tierless, 1 },  { 'f', unlabelled, 0 },
+};
+
+static const struct {
+	const char *selector, *selects;
+} documented[] = {
+	{ "environment = production", "abe" },
+	{ "environment == production", "abe" },
+	/* "all resources with key equal to tier and value distinct from frontend, and all resources with
+	 * no labels with the tier key" */
+	{ "tier != frontend", "bdef" },
+	{ "environment=production,tier!=frontend", "be" },
+	{ "environment in (production, qa)", "abce" },
+	/* "and all resources with no labels with the tier key" */
+	{ "tier notin (frontend, backend)", "def" },
+	{ "partition", "d" },
+	{ "!partition", "abcef" },
+	{ "partition,environment notin (qa)", "d" },
+	/* "mixed" */
+	{ "partition in (customerA, customerB),environment!=qa", "d" },
+	{ "environment=production,tier=frontend", "a" },
+	{ "environment in (production),tier in (frontend)", "a" },
+	{ "environment,environment notin (frontend)", "abcde" },
+};
+
+START_TEST(test_documented)
+{
+	struct kvip_selector *s;
+	char selected[8] = "";
+	size_t n = 0;
+
+	ck_assert_int_eq(kvip_selector_parse(documented[_i].selector, &s, NULL), 0);
+	for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
+		struct kvip_meta m = { .labels = objects[i].labels, .n_labels = objects[i].n };
+
+		if (kvip_selector_matches(s, &m, NULL, 0))
+			selected[n++] = objects[i].name;
+	}
+	ck_assert_msg(strcmp(selected, documented[_i].selects) == 0, "%s selects %s, documented: %s",
+		      documented[_i].selector, selected, documented[_i].selects);
+	kvip_selector_free(s);
+}
+END_TEST
+
 START_TEST(test_pseudo_stands_above)
 {
 	struct kvip_meta m = { .labels = labels, .n_labels = sizeof(labels) / sizeof(labels[0]) };
@@ -278,6 +340,7 @@ int main(void)
 	tcase_add_loop_test(tc, test_good, 0, COUNT(good));
 	tcase_add_loop_test(tc, test_bad, 0, COUNT(bad));
 	tcase_add_loop_test(tc, test_matches, 0, COUNT(cases));
+	tcase_add_loop_test(tc, test_documented, 0, COUNT(documented));
 	tcase_add_test(tc, test_pseudo_stands_above);
 	tcase_add_test(tc, test_error_names_the_place);
 	tcase_add_test(tc, test_too_long);
