@@ -6,6 +6,6 @@
 
 #include <stdbool.h>
 
-/** kvf_check_show - every finding, as text or as JSON {"findings":[{"kind","text"}]}, with "cluster" and "object"
- *  where there is one. 0, -ENOMEM. */
+/** kvf_check_show - every finding, as text or as JSON {"findings":[{"kind","text"}]}, with
+ * "cluster" and "object" where there is one. 0, -ENOMEM. */
 int kvf_check_show(bool json, struct kvip_buf *out);

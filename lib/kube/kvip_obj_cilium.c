@@ -2,8 +2,9 @@
 /*
  * DOC: Cilium's objects as values: comparison, and their part of kvip_obj_pack().
  *
- * Job: what needs no JSON. Thread: any; objects never change once they exist. Status, ports, timers and
- * the like are not among the fields, so that what Cilium's operator writes back changes nothing here.
+ * Job: what needs no JSON. Thread: any; objects never change once they exist. Status, ports, timers
+ * and the like are not among the fields, so that what Cilium's operator writes back changes nothing
+ * here.
  */
 #include "kvip_obj_priv.h"
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Cilium's objects, cut down to what decides or explains which addresses a cluster means to announce.
- * For kvip_obj.h alone. All are cluster-scoped.
+ * Cilium's objects, cut down to what decides or explains which addresses a cluster means to
+ * announce. For kvip_obj.h alone. All are cluster-scoped.
  *
- * A LabelSelector is kept as text that kvip_selector_parse() reads (kubectl's grammar): NULL where there
- * is none, "any" for an empty one, "" for one that cannot be used and therefore matches nothing.
+ * A LabelSelector is kept as text that kvip_selector_parse() reads (kubectl's grammar): NULL where
+ * there is none, "any" for an empty one, "" for one that cannot be used and therefore matches
+ * nothing.
  *
- * Sources: Cilium v1.20.2 pkg/k8s/apis/cilium.io/v2 (bgp_*_types.go, lbipam_types.go); v2alpha1 has the
- * same fields and, for pools of Cilium 1.14 and older, spec.cidrs.
+ * Sources: Cilium v1.20.2 pkg/k8s/apis/cilium.io/v2 (bgp_*_types.go, lbipam_types.go); v2alpha1 has
+ * the same fields and, for pools of Cilium 1.14 and older, spec.cidrs.
  */
 #pragma once
 

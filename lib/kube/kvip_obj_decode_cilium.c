@@ -51,7 +51,8 @@ static uint8_t address_kinds(struct json_object *list)
 	return bits;
 }
 
-/* Two well-known communities have another name in FRR (bgpd/bgp_community.c, community_str2com()). */
+/* Two well-known communities have another name in FRR (bgpd/bgp_community.c, community_str2com()).
+ */
 static const char *frr_name(const char *community)
 {
 	if (is(community, "planned-shut"))

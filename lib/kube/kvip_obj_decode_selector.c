@@ -5,12 +5,13 @@
  * Job: so that whoever reads it needs one grammar and can show what it read. Thread: any.
  *
  * A selector that is not understood whole is never widened by leaving a part of it out: it becomes
- * KVIP_SELECTOR_UNUSABLE, which matches nothing. Keys and values are checked for what could change the
- * meaning of the text (blanks, commas, parentheses); whether they may be labels is the parser's business.
+ * KVIP_SELECTOR_UNUSABLE, which matches nothing. Keys and values are checked for what could change
+ * the meaning of the text (blanks, commas, parentheses); whether they may be labels is the parser's
+ * business.
  *
- * Source: Kubernetes API reference v1.36, LabelSelector ("A null label selector matches no objects. An
- * empty label selector matches all objects."); apimachinery LabelSelectorAsSelector() (In and NotIn want
- * values, Exists and DoesNotExist want none).
+ * Source: Kubernetes API reference v1.36, LabelSelector ("A null label selector matches no objects.
+ * An empty label selector matches all objects."); apimachinery LabelSelectorAsSelector() (In and
+ * NotIn want values, Exists and DoesNotExist want none).
  */
 #include "kvip_obj_priv.h"
 

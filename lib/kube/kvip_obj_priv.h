@@ -17,7 +17,8 @@ struct kvip_draft_addrs {
 	struct kvip_addr a[KVIP_MAX_ADDRS];
 };
 
-/* Texts that are put together here rather than borrowed from the JSON tree: selectors, communities. */
+/* Texts that are put together here rather than borrowed from the JSON tree: selectors, communities.
+ */
 struct kvip_draft_texts {
 	char at[KVIP_MAX_DRAFT_TEXT];
 	size_t used, begun; /* the text under way is from @begun to @used */
@@ -96,7 +97,8 @@ void kvip_draft_text_begin(struct kvip_draft_texts *t);
 void kvip_draft_text_add(struct kvip_draft_texts *t, const char *s);
 /** kvip_draft_text_end - the text, in @t for as long as the draft lives; NULL: it did not fit. */
 const char *kvip_draft_text_end(struct kvip_draft_texts *t);
-/** kvip_draft_selector - member @name of @parent, a LabelSelector, as kvip_obj_cilium.h keeps it. */
+/** kvip_draft_selector - member @name of @parent, a LabelSelector, as kvip_obj_cilium.h keeps it.
+ */
 const char *kvip_draft_selector(struct kvip_draft *d, struct json_object *parent, const char *name);
 
 /* Helpers of the kinds. */

@@ -145,8 +145,8 @@ static void forbidden(struct kvip_watch *w, const struct kvip_api_error *e, kvip
 }
 
 /*
- * A CRD is served in one version or two: the newer is asked for first, then, at once, the older one (or
- * the other way round, after a change of the CRD). Both missing: the kind is.
+ * A CRD is served in one version or two: the newer is asked for first, then, at once, the older one
+ * (or the other way round, after a change of the CRD). Both missing: the kind is.
  */
 static bool try_other_version(struct kvip_watch *w, kvip_msec now)
 {

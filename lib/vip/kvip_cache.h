@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * One cluster's objects as the API server last told them, and how they hang together:
- * EndpointSlices under their Service, Services under their Gateway. Cilium's objects hang on nothing: they
- * are configuration (kvip_cilium.h).
+ * EndpointSlices under their Service, Services under their Gateway. Cilium's objects hang on
+ * nothing: they are configuration (kvip_cilium.h).
  *
  * The cache decides nothing. It tells its hooks which owner (Service or Gateway) or node may have
  * to be looked at again, and never for an object that is equal to the one it has. A list is taken

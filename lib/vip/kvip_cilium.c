@@ -4,10 +4,10 @@
  *
  * Job: see kvip_cilium.h. Pure; thread: T1.
  *
- * Nodes: those of the ClusterConfigs that send the advertisement to some peer. If none does (the seed's own
- * objects: the PeerConfig selects another label than the Advertisement carries), those of all
- * ClusterConfigs, for they say where BGP speaks; without any ClusterConfig every node. A nodeSelector
- * that cannot be used selects none.
+ * Nodes: those of the ClusterConfigs that send the advertisement to some peer. If none does (the
+ * seed's own objects: the PeerConfig selects another label than the Advertisement carries), those
+ * of all ClusterConfigs, for they say where BGP speaks; without any ClusterConfig every node. A
+ * nodeSelector that cannot be used selects none.
  *
  * Sources: Cilium v1.20.2 pkg/bgp/manager/reconciler/service.go (selectors, address kinds, the
  * loadBalancerClass) and operator/pkg/bgp/cluster.go (an absent nodeSelector is every node).

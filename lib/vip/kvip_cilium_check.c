@@ -2,12 +2,13 @@
 /*
  * DOC: what is wrong with Cilium's BGP objects, or cannot be carried over.
  *
- * Job: the misprints that the seed's author had to find by hand: names that nobody selects, selectors that
- * match nothing, peers in a network that is not there, pools outside of the vip-ranges. Pure. Thread: T0
- * under the engine's lock; the bounds of KVIP_MAX_CILIUM_OBJECTS keep it short.
+ * Job: the misprints that the seed's author had to find by hand: names that nobody selects,
+ * selectors that match nothing, peers in a network that is not there, pools outside of the
+ * vip-ranges. Pure. Thread: T0 under the engine's lock; the bounds of KVIP_MAX_CILIUM_OBJECTS keep
+ * it short.
  *
- * Most of them harm Cilium's own sessions only, and kubevip routes all the same (kvip_cilium.h): the texts
- * say which is which.
+ * Most of them harm Cilium's own sessions only, and kubevip routes all the same (kvip_cilium.h):
+ * the texts say which is which.
  */
 #include "vip/kvip_cilium.h"
 

@@ -2,11 +2,12 @@
 /*
  * DOC: who is sent what in Cilium's BGP control plane.
  *
- * Job: the chain ClusterConfig -> peer -> PeerConfig -> family -> Advertisement, as Cilium walks it. Pure.
- * Thread: T1, or T0 under the engine's lock.
+ * Job: the chain ClusterConfig -> peer -> PeerConfig -> family -> Advertisement, as Cilium walks
+ * it. Pure. Thread: T1, or T0 under the engine's lock.
  *
- * Source: Cilium v1.20.2 pkg/bgp/manager/reconciler/peer_advertisements.go (a peer without peerConfigRef, a
- * family without `advertisements`: nothing is sent; an empty selector: everything).
+ * Source: Cilium v1.20.2 pkg/bgp/manager/reconciler/peer_advertisements.go (a peer without
+ * peerConfigRef, a family without `advertisements`: nothing is sent; an empty selector:
+ * everything).
  */
 #include "vip/kvip_cilium.h"
 

@@ -102,8 +102,8 @@ struct kvip_adv_conf *kvip_adv_conf_dup(const struct kvip_adv_conf *from,
 struct kvip_cluster_conf *kvip_cluster_conf_dup(const struct kvip_cluster_conf *from,
 						bool (*wanted)(const struct kvip_adv_conf *a))
 	KVIP_USE_RESULT;
-/** kvip_cluster_conf_append - one more block at the end; takes @a, NULL: there was no memory for it. 0,
- *  -ENOMEM. */
+/** kvip_cluster_conf_append - one more block at the end; takes @a, NULL: there was no memory for
+ * it. 0, -ENOMEM. */
 int kvip_cluster_conf_append(struct kvip_cluster_conf *to, struct kvip_adv_conf *a) KVIP_USE_RESULT;
 /** kvip_conf_cluster_pos - index of cluster @name, or where it would be inserted. */
 size_t kvip_conf_cluster_pos(const struct kvip_conf *c, const char *name, bool *found);
@@ -125,7 +125,8 @@ int kvip_conf_replace(char **field, const char *text) KVIP_USE_RESULT;
 
 /* Words (kvip_conf_word.c). Checks give 0 or -EINVAL and a text. */
 int kvip_conf_check_name(const char *word, struct kvip_err *err);
-/** kvip_conf_check_block_name - as a name, or that of a block with settings (kvip_conf_is_settings()). */
+/** kvip_conf_check_block_name - as a name, or that of a block with settings
+ * (kvip_conf_is_settings()). */
 int kvip_conf_check_block_name(const char *word, struct kvip_err *err);
 int kvip_conf_check_path(const char *word, struct kvip_err *err);
 int kvip_conf_check_node_name(const char *word, struct kvip_err *err);

@@ -166,8 +166,8 @@ struct kvip_cluster_view {
 typedef bool kvip_cluster_fn(void *ctx, const struct kvip_cluster_view *v);
 void kvip_engine_each_cluster(struct kvip_engine *e, kvip_cluster_fn *fn, void *ctx);
 
-/** kvip_engine_check - T0, locked: what is wrong with the objects that configure (from-cilium) and with the
- *  clusters' prefix-lists. */
+/** kvip_engine_check - T0, locked: what is wrong with the objects that configure (from-cilium) and
+ * with the clusters' prefix-lists. */
 void kvip_engine_check(struct kvip_engine *e, kvip_finding_fn *fn, void *ctx);
 
 struct kvip_engine_summary {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * DOC: what can be said of the clusters' configuration only with their objects and local facts at hand.
- * Thread: T0, which takes the engine's lock; or whoever owns an engine without threads.
+ * DOC: what can be said of the clusters' configuration only with their objects and local facts at
+ * hand. Thread: T0, which takes the engine's lock; or whoever owns an engine without threads.
  */
 #include "vip/kvip_cilium.h"
 #include "vip/kvip_engine_priv.h"
@@ -11,7 +11,8 @@
 /* Of a large table the first ones are looked at: the main loop waits for this (rules R5). */
 #define MAX_VIPS_LOOKED_AT 10000
 
-/* Does @e match a host route of its family? FRR: `le` bounds the length; `ge` alone leaves it open. */
+/* Does @e match a host route of its family? FRR: `le` bounds the length; `ge` alone leaves it open.
+ */
 static bool matches_host(const struct kvip_plist_entry *e, uint8_t bits)
 {
 	if (e->any)

@@ -59,6 +59,6 @@ int kvip_show_explain_service(const struct kvip_show_ctx *s, const char *name,
 			      struct kvip_buf *out);
 /** kvip_show_json_finding - {"kind","cluster","object","text"}. */
 void kvip_show_json_finding(struct kvip_jsonw *w, const struct kvip_finding *f);
-/** kvip_show_dry_run - findings, VIPs, Services and nodes one after the other; JSON: one object with `vips`,
- * `services`, `nodes` and `findings`. */
+/** kvip_show_dry_run - findings, VIPs, Services and nodes one after the other; JSON: one object
+ * with `vips`, `services`, `nodes` and `findings`. */
 int kvip_show_dry_run(const struct kvip_show_ctx *s, bool json, struct kvip_buf *out);

@@ -458,8 +458,8 @@ static void retire(struct kvip_cluster *c, size_t *budget)
 	c->retired = NULL;
 }
 
-/* Sweeps of relists, Cilium's objects, then nodes. A node's address may concern the owners of every cluster, so all
- * clusters are through with this before any looks at its owners. */
+/* Sweeps of relists, Cilium's objects, then nodes. A node's address may concern the owners of every
+ * cluster, so all clusters are through with this before any looks at its owners. */
 static enum kvip_work work_objects(struct kvip_table *t, size_t budget)
 {
 	struct kvip_cluster *c;

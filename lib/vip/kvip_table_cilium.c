@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * DOC: a cluster's configuration together with the blocks that Cilium's objects make (`from-cilium`).
+ * DOC: a cluster's configuration together with the blocks that Cilium's objects make
+ * (`from-cilium`).
  *
- * Job: keep c->conf equal to kvip_cilium_expand(configuration, cache). Thread: T1, under the engine's lock.
+ * Job: keep c->conf equal to kvip_cilium_expand(configuration, cache). Thread: T1, under the
+ * engine's lock.
  *
- * A change of a Cilium object that leaves the blocks as they were costs nothing more; otherwise nodes and
- * owners are looked at again, as for a change of the configuration, and the guard judges what is to be
- * withdrawn, for the cluster's side is the cause.
+ * A change of a Cilium object that leaves the blocks as they were costs nothing more; otherwise
+ * nodes and owners are looked at again, as for a change of the configuration, and the guard judges
+ * what is to be withdrawn, for the cluster's side is the cause.
  *
- * While one of the kinds that make blocks has neither listed nor been found absent (its RBAC rule is
- * missing, the server has just started), nobody can say that a Service is not selected: VIPs that are in
- * force and that no known block selects are held (rules R4).
+ * While one of the kinds that make blocks has neither listed nor been found absent (its RBAC rule
+ * is missing, the server has just started), nobody can say that a Service is not selected: VIPs
+ * that are in force and that no known block selects are held (rules R4).
  */
 #include "vip/kvip_cilium.h"
 #include "vip/kvip_table_priv.h"

@@ -102,9 +102,9 @@ struct kvip_cluster {
 	char *name;
 	const struct kvip_cluster_conf *conf;       /* what is in force: one of the two below */
 	const struct kvip_cluster_conf *configured; /* of table->conf */
-	struct kvip_cluster_conf
-		*expanded; /* with the blocks of Cilium's objects; NULL: not asked for */
-	bool cilium_dirty; /* those have changed: to be expanded anew */
+	struct kvip_cluster_conf *expanded; /* with the blocks of Cilium's objects; NULL: not asked
+					       for */
+	bool cilium_dirty;                  /* those have changed: to be expanded anew */
 	bool cilium_known; /* every kind that makes blocks has listed, or is absent */
 	struct kvip_cache *cache;
 	struct kvip_cache *retired; /* the cache of former credentials, whose claims are being given
@@ -203,7 +203,8 @@ size_t kvip_table_backlog(const struct kvip_table *t);
 /* kvip_table_cilium.c: the configuration in force */
 /** kvip_cluster_set_conf - a new configuration; NULL: the cluster is no longer configured. */
 void kvip_cluster_set_conf(struct kvip_cluster *c, const struct kvip_cluster_conf *conf);
-/** kvip_cluster_renew_conf - Cilium's objects have changed. 0, -ENOMEM: what was in force stays so. */
+/** kvip_cluster_renew_conf - Cilium's objects have changed. 0, -ENOMEM: what was in force stays so.
+ */
 int kvip_cluster_renew_conf(struct kvip_cluster *c) KVIP_USE_RESULT;
 void kvip_table_set_cilium_known(struct kvip_cluster *c, bool known);
 /** kvip_vip_waits_for_cilium - may a block that is not known yet select @v for its holder? */

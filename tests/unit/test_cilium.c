@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * DOC: from-cilium: what Cilium's objects make of a cluster's configuration. Row F17 of features.md.
+ * DOC: from-cilium: what Cilium's objects make of a cluster's configuration. Row F17 of
+ * features.md.
  */
 #include "cilium_helper.h"
 
 #define V        "192.168.77.128"
 #define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
 
-/* An advertisement of LoadBalancerIP, and whether Service prod/web (bgp=enable) is selected by it. */
+/* An advertisement of LoadBalancerIP, and whether Service prod/web (bgp=enable) is selected by it.
+ */
 static const struct {
 	const char *selector; /* "" for none */
 	const char *reason;
@@ -214,7 +216,8 @@ START_TEST(test_several_in_one_object)
 }
 END_TEST
 
-/* What Cilium knows nothing of is said by a block of the same name, from the special to the general. */
+/* What Cilium knows nothing of is said by a block of the same name, from the special to the
+ * general. */
 START_TEST(test_settings)
 {
 	static const struct {
@@ -366,8 +369,8 @@ static bool is_held(struct eh *h)
 }
 
 /*
- * A restart while the API server does not let us read one of the kinds that make blocks: what is in force
- * stays; nothing new is invented; what configured blocks select goes on.
+ * A restart while the API server does not let us read one of the kinds that make blocks: what is in
+ * force stays; nothing new is invented; what configured blocks select goes on.
  */
 START_TEST(test_unknown)
 {
@@ -415,8 +418,8 @@ START_TEST(test_unknown_without_service)
 
 	list_all_but(h, KVIP_KIND_ADVERTISEMENT);
 	ck_assert_str_eq(eh_route(h, V), EH_ALL);
-	eh_conf(h, CH_CONF
-		"cluster lab withdraw-guard 100\n"); /* from a configured block to Cilium's */
+	eh_conf(h, CH_CONF "cluster lab withdraw-guard 100\n"); /* from a configured block to
+								   Cilium's */
 	ck_assert_str_eq(eh_route(h, V), EH_ALL);
 	ck_assert(is_held(h));
 	eh_del(h, "lab", KVIP_KIND_SERVICE, "prod", "web");

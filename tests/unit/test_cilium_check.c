@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * DOC: what `show kubevip check` finds in Cilium's objects and in prefix-lists. Row F17 of features.md; the
- * seed's misprints.
+ * DOC: what `show kubevip check` finds in Cilium's objects and in prefix-lists. Row F17 of
+ * features.md; the seed's misprints.
  */
 #include "base/kvip_mem.h"
 #include "cilium_helper.h"
@@ -35,7 +35,8 @@ static struct found *check(struct eh *h)
 	return &found;
 }
 
-/* One step from a chain in which nothing is wrong: NULL leaves an object as it is, "" leaves it out. */
+/* One step from a chain in which nothing is wrong: NULL leaves an object as it is, "" leaves it
+ * out. */
 static const struct {
 	const char *what;
 	const char *conf; /* added */

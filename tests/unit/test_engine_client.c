@@ -383,7 +383,8 @@ static void put_advertisement(void)
 	    "'service':{'addresses':['LoadBalancerIP']},'selector':{}}]}}");
 }
 
-/* From a configured block to Cilium's and back: a client of its own kinds each time, and no flap. */
+/* From a configured block to Cilium's and back: a client of its own kinds each time, and no flap.
+ */
 START_TEST(test_from_cilium_and_back)
 {
 	struct eh *h = running(CONF);

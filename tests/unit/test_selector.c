@@ -218,9 +218,9 @@ START_TEST(test_matches)
 END_TEST
 
 /*
- * The examples of the Kubernetes documentation ("Labels and Selectors", "Equality-based requirement",
- * "Set-based requirement", "List and watch filtering"), each with what it says they select. An object is
- * its labels; the answer names those that are selected.
+ * The examples of the Kubernetes documentation ("Labels and Selectors", "Equality-based
+ * requirement", "Set-based requirement", "List and watch filtering"), each with what it says they
+ * select. An object is its labels; the answer names those that are selected.
  */
 static struct kvip_label prod_front[] = { { "environment", "production" }, { "tier", "frontend" } };
 static struct kvip_label prod_back[] = { { "environment", "production" }, { "tier", "backend" } };
@@ -243,8 +243,8 @@ static const struct {
 } documented[] = {
 	{ "environment = production", "abe" },
 	{ "environment == production", "abe" },
-	/* "all resources with key equal to tier and value distinct from frontend, and all resources with
-	 * no labels with the tier key" */
+	/* "all resources with key equal to tier and value distinct from frontend, and all resources
+	 * with no labels with the tier key" */
 	{ "tier != frontend", "bdef" },
 	{ "environment=production,tier!=frontend", "be" },
 	{ "environment in (production, qa)", "abce" },
@@ -273,8 +273,9 @@ START_TEST(test_documented)
 		if (kvip_selector_matches(s, &m, NULL, 0))
 			selected[n++] = objects[i].name;
 	}
-	ck_assert_msg(strcmp(selected, documented[_i].selects) == 0, "%s selects %s, documented: %s",
-		      documented[_i].selector, selected, documented[_i].selects);
+	ck_assert_msg(strcmp(selected, documented[_i].selects) == 0,
+		      "%s selects %s, documented: %s", documented[_i].selector, selected,
+		      documented[_i].selects);
 	kvip_selector_free(s);
 }
 END_TEST
