@@ -139,6 +139,7 @@ struct kvip_node_view {
 	const char *const *block;
 	const enum kvip_reason *reason; /* SELECTED, NODE_KEPT or why not */
 	size_t vips;                    /* decided routes through one of its addresses */
+	bool self;                      /* node mode: it is this router */
 };
 typedef bool kvip_node_fn(void *ctx, const struct kvip_node_view *v);
 void kvip_engine_each_node(struct kvip_engine *e, kvip_node_fn *fn, void *ctx);
@@ -157,6 +158,7 @@ struct kvip_cluster_view {
 	kvip_msec synced_ms;     /* when it last became complete; 0: never */
 	kvip_msec last_proof_ms; /* oldest of the mandatory kinds' last proofs of life */
 	size_t vips, held, services, nodes, objects;
+	bool no_self; /* node mode: live, and without a Node object of this router's name */
 	bool guard_active;
 	enum kvip_reason guard_reason; /* GUARD_HOLDS or NONE */
 	kvip_msec guard_since_ms;
@@ -177,6 +179,8 @@ struct kvip_engine_summary {
 	uint64_t table_digest;
 	uint64_t conf_generation;
 	size_t backlog; /* keys still to be decided */
+	/* node mode: the Node object that this router is; "": none, or unknown */
+	char node_name[254];
 };
 void kvip_engine_get_summary(struct kvip_engine *e, struct kvip_engine_summary *out);
 

@@ -97,6 +97,13 @@ static size_t collect_blocks(const struct kvip_cluster *c, const char *name, str
 	return n;
 }
 
+static bool is_self(const struct kvip_table *t, const char *name)
+{
+	const char *self = kvip_table_self(t);
+
+	return self && strcmp(self, name) == 0;
+}
+
 static bool show_node(const struct kvip_cluster *c, const struct kvip_obj *obj, struct node_walk *w,
 		      kvip_node_fn *fn, void *ctx)
 {
@@ -108,6 +115,7 @@ static bool show_node(const struct kvip_cluster *c, const struct kvip_obj *obj, 
 				    .block = w->block,
 				    .reason = w->reason };
 
+	v.self = is_self(c->table, v.name);
 	v.n_addrs = collect_addrs(&obj->node, w->addrs);
 	v.n_blocks = collect_blocks(c, v.name, w);
 	for (size_t i = 0; i < w->use.n; i++)
@@ -172,6 +180,14 @@ static size_t count_held(const struct kvip_cluster *c)
 	return c->guard.active ? c->n_pending : 0;
 }
 
+/* Node mode: does the cluster lack a Node of our name? Only what has synchronised can say so. */
+static bool lacks_self(const struct kvip_cluster *c)
+{
+	const char *self = kvip_table_self(c->table);
+
+	return self && c->live && !kvip_cache_find(c->cache, KVIP_KIND_NODE, "", self);
+}
+
 static struct kvip_cluster_view view_cluster(const struct kvip_engine_cluster *ec)
 {
 	const struct kvip_cluster *c = &ec->c;
@@ -191,6 +207,7 @@ static struct kvip_cluster_view view_cluster(const struct kvip_engine_cluster *e
 				       .client = ec->status };
 
 	v.guard_reason = c->guard.active ? KVIP_REASON_GUARD_HOLDS : KVIP_REASON_NONE;
+	v.no_self = lacks_self(c);
 	v.services = kvip_cache_count(c->cache, KVIP_KIND_SERVICE);
 	v.nodes = kvip_cache_count(c->cache, KVIP_KIND_NODE);
 	for (int k = 0; k < KVIP_KIND_MAX; k++)
@@ -232,6 +249,8 @@ void kvip_engine_get_summary(struct kvip_engine *e, struct kvip_engine_summary *
 	out->table_digest = t->digest;
 	out->conf_generation = t->conf ? t->conf->generation : 0;
 	out->backlog = kvip_table_backlog(t);
+	if (kvip_table_self(t))
+		snprintf(out->node_name, sizeof(out->node_name), "%s", kvip_table_self(t));
 	kvip_engine_unlock(e);
 	out->nhsets = kvip_nhsets_count(e->deps.nhsets);
 }

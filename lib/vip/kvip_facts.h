@@ -29,7 +29,9 @@ struct kvip_plist {
 
 struct kvip_facts {
 	atomic_uint refs;
-	bool known;            /* false: a dry run, or zebra has not told its interfaces yet */
+	bool known; /* false: a dry run, or zebra has not told its interfaces yet */
+	/* of this host, in lower case: what the kubelet registers its Node as. "": not known */
+	char hostname[254];
 	struct kvip_addr *own; /* this router's addresses */
 	size_t n_own;
 	struct kvip_prefix *connected; /* and the networks they are in */

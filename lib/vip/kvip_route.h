@@ -54,6 +54,8 @@ struct kvip_route {
 	const struct kvip_nhset *nhs; /* one reference */
 	char cluster[64];             /* whose claim it is */
 	bool restored;                /* from the state file, not yet confirmed by the API */
+	/* node mode (rules R2): this node is among the next hops */
+	bool through_self;
 };
 
 int kvip_route_id_cmp(const struct kvip_route_id *a, const struct kvip_route_id *b);

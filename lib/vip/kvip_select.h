@@ -80,6 +80,10 @@ void kvip_nodes_free(struct kvip_nodes *n);
 bool kvip_nodeset_same(const struct kvip_nodeset *a, const struct kvip_nodeset *b);
 /** kvip_nodeset_find - by name; NULL: no such node. */
 const struct kvip_member *kvip_nodeset_find(const struct kvip_nodeset *s, const char *name);
+/** kvip_nodeset_address - by which address of @family the block reaches node @name; NULL: there is
+ *  no such node, or it has none. */
+const struct kvip_addr *kvip_nodeset_address(const struct kvip_nodeset *s, const char *name,
+					     uint8_t family);
 static inline bool kvip_member_eligible(const struct kvip_member *m)
 {
 	return m->reason == KVIP_REASON_SELECTED || m->reason == KVIP_REASON_NODE_KEPT;

@@ -339,3 +339,15 @@ const struct kvip_member *kvip_nodeset_find(const struct kvip_nodeset *s, const 
 	}
 	return NULL;
 }
+
+const struct kvip_addr *kvip_nodeset_address(const struct kvip_nodeset *s, const char *name,
+					     uint8_t family)
+{
+	const struct kvip_member *m = kvip_nodeset_find(s, name);
+	const struct kvip_addr *a;
+
+	if (!m)
+		return NULL;
+	a = family == KVIP_IPV4 ? &m->v4 : &m->v6;
+	return a->family ? a : NULL;
+}

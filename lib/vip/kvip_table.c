@@ -60,6 +60,17 @@ struct kvip_cluster *kvip_table_cluster(struct kvip_table *t, const char *name)
 	return NULL;
 }
 
+const char *kvip_table_self(const struct kvip_table *t)
+{
+	const char *name = t->conf ? t->conf->node_name : NULL;
+
+	if (!name || t->conf->inject != KVIP_INJECT_BGP)
+		return NULL;
+	if (strcmp(name, "auto") != 0)
+		return name;
+	return t->facts && t->facts->hostname[0] ? t->facts->hostname : NULL;
+}
+
 static void insert_by_name(struct kvip_table *t, struct kvip_cluster *c)
 {
 	struct kvip_cluster *at;

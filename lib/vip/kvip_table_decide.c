@@ -117,7 +117,7 @@ static bool same_as_in_force(const struct kvip_vip *v, const struct kvip_route *
 	return v->in_force && v->told && v->nhs == r->nhs && v->tag == r->tag &&
 	       v->table == r->id.table && v->distance == r->id.distance &&
 	       v->resolution == r->resolution && v->holder == holder &&
-	       v->as_restored == r->restored;
+	       v->as_restored == r->restored && v->through_self == r->through_self;
 }
 
 /* Announce @r, taking its reference whatever comes of it. */
@@ -143,6 +143,32 @@ static int put_in_force(struct kvip_table *t, struct kvip_vip *v, const struct k
 	return 0;
 }
 
+/*
+ * Node mode (rules R2): is the address by which an advertise block would reach this node among the
+ * next hops that came out in the end? Asked of every claim that holds the VIP: each may have a
+ * block, and so a kind of address, of its own.
+ */
+static bool through_self(const struct kvip_table *t, const struct kvip_vip *v,
+			 const struct kvip_pick *p)
+{
+	const char *self = kvip_table_self(t);
+	const struct kvip_claim *c;
+
+	if (!self)
+		return false;
+	SLIST_FOREACH(c, &v->claims, of_vip) {
+		const struct kvip_addr *a;
+
+		if (c->reason != KVIP_REASON_SELECTED || !kvip_claim_shares(c, p->top))
+			continue;
+		a = kvip_nodeset_address(c->cluster->nodes->sets[c->block], self,
+					 v->prefix.addr.family);
+		if (a && kvip_nhset_has(p->nhs, a))
+			return true;
+	}
+	return false;
+}
+
 static int decide_claimed(struct kvip_table *t, struct kvip_vip *v, const struct kvip_pick *p)
 {
 	const struct kvip_adv_conf *adv = p->cluster->conf->advs[p->top->block];
@@ -152,7 +178,8 @@ static int decide_claimed(struct kvip_table *t, struct kvip_vip *v, const struct
 			       .tag = adv->tag,
 			       .table = adv->table,
 			       .distance = adv->distance,
-			       .resolution = (uint8_t)adv->resolution };
+			       .resolution = (uint8_t)adv->resolution,
+			       .through_self = through_self(t, v, p) };
 	struct kvip_route r;
 	int rc;
 

@@ -76,6 +76,8 @@ struct kvip_vip {
 	bool was_now : 1;     /* it was NOW before it became DIRTY */
 	bool conflict : 1;    /* claims that count and lost */
 	bool over_limit : 1;  /* refused by maximum-vips */
+	/* of what is in force: node mode, see kvip_table_self() */
+	bool through_self : 1;
 };
 
 RB_HEAD(kvip_vips, kvip_vip);
@@ -185,6 +187,9 @@ void kvip_table_go_live(struct kvip_cluster *c);
 void kvip_table_swap_cache(struct kvip_cluster *c, struct kvip_cache *cache);
 /** kvip_table_set_api_lost - for longer than on-api-loss allows; or back again. */
 void kvip_table_set_api_lost(struct kvip_cluster *c, bool lost);
+/** kvip_table_self - node mode: the name of the Node object that this router is; NULL otherwise, and
+ *  while it is not known. */
+const char *kvip_table_self(const struct kvip_table *t);
 /** kvip_table_sweep_all - look at every owner of @c again. */
 void kvip_table_sweep_all(struct kvip_cluster *c);
 /** kvip_table_hooks - what a cache of @c calls. */

@@ -188,6 +188,7 @@ void kvip_vip_set_in_force(struct kvip_table *t, struct kvip_vip *v, const struc
 		v->resolution = r->resolution;
 	}
 	v->as_restored = r && r->restored;
+	v->through_self = r && r->through_self;
 	v->changed_ms = t->now;
 	count(t, v, 1);
 	t->room |= was_full && !is_full(before);
@@ -219,7 +220,8 @@ void kvip_vip_route(const struct kvip_vip *v, struct kvip_route *out)
 		.tag = v->tag,
 		.resolution = v->resolution,
 		.nhs = v->nhs,
-		.restored = v->as_restored
+		.restored = v->as_restored,
+		.through_self = v->through_self,
 	};
 	copy_name(out->cluster, sizeof(out->cluster), name);
 }

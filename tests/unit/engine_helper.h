@@ -25,6 +25,7 @@ struct eh_route {
 	uint32_t tag;
 	uint8_t distance;
 	bool restored;
+	bool through_self;
 	char cluster[64];
 };
 
@@ -104,6 +105,7 @@ static inline void eh_take_one(struct eh *h, const struct kvip_decision *d)
 	r->tag = d->route.tag;
 	r->distance = d->route.id.distance;
 	r->restored = d->route.restored;
+	r->through_self = d->route.through_self;
 	snprintf(r->cluster, sizeof(r->cluster), "%s", d->route.cluster);
 	for (uint32_t i = 0; i < d->route.nhs->n; i++)
 		snprintf(r->text + strlen(r->text), sizeof(r->text) - strlen(r->text), "%s%s",
