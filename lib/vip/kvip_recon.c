@@ -10,6 +10,8 @@
  *        +---- next hop changed, swept by somebody, sink back ----------+
  *   decide(withdraw) -> dirty -> withdrawn, recorded as gone -> dropped
  *
+ * That is `inject zebra`. The two other ways, and the change between them, are kvip_recon_node.c's.
+ *
  * Facts behind it, measured on FRR 8.4.4: zebra does not re-evaluate a static ZAPI route when its
  * next hop changes; a restart of staticd sweeps routes of type static, ours included; the
  * redistribution feed shows a route only while it is selected, and after the kernel has taken it.
@@ -76,7 +78,7 @@ void recon_resync_some(struct kvip_recon *r, unsigned int max)
 
 		r->resync_cursor = RB_NEXT(recon_table, &r->table, e);
 		recon_renew(r, e);
-		if (e->has_want || e->owned)
+		if (e->has_want || e->owned || e->in_node)
 			recon_dirty(r, e);
 		else
 			recon_drop_if_idle(r, e);
@@ -104,6 +106,12 @@ void recon_pending(struct kvip_recon *r, struct recon_entry *e, bool on)
 		TAILQ_INSERT_TAIL(&r->pending, e, in_pending);
 }
 
+void recon_own(struct kvip_recon *r, struct recon_entry *e, bool on)
+{
+	r->owned += (size_t)on - (size_t)e->owned;
+	e->owned = on;
+}
+
 void recon_replace(const struct kvip_nhset **slot, const struct kvip_nhset *take)
 {
 	kvip_nhset_unref(*slot);
@@ -118,22 +126,27 @@ static void forget_want(struct kvip_recon *r, struct recon_entry *e)
 	e->has_want = e->current = false;
 }
 
+void recon_drop_old(struct kvip_recon *r, struct recon_entry *e, struct recon_old *old)
+{
+	SLIST_REMOVE(&e->olds, old, recon_old, link);
+	kvip_free(old);
+	r->owned--;
+}
+
 static void entry_free(struct kvip_recon *r, struct recon_entry *e)
 {
-	struct recon_old *old;
-
 	if (r->compact_cursor == e)
 		r->compact_cursor = RB_NEXT(recon_table, &r->table, e);
 	if (r->resync_cursor == e)
 		r->resync_cursor = RB_NEXT(recon_table, &r->table, e);
 	forget_want(r, e);
 	recon_pending(r, e, false);
+	recon_node_not_again(r, e);
 	if (e->dirty)
 		TAILQ_REMOVE(&r->dirty, e, in_dirty);
-	while ((old = SLIST_FIRST(&e->olds))) {
-		SLIST_REMOVE_HEAD(&e->olds, link);
-		kvip_free(old);
-	}
+	recon_own(r, e, false);
+	while (!SLIST_EMPTY(&e->olds))
+		recon_drop_old(r, e, SLIST_FIRST(&e->olds));
 	kvip_nhset_unref(e->sent);
 	kvip_nhset_unref(e->installed);
 	RB_REMOVE(recon_table, &r->table, e);
@@ -143,7 +156,7 @@ static void entry_free(struct kvip_recon *r, struct recon_entry *e)
 
 void recon_drop_if_idle(struct kvip_recon *r, struct recon_entry *e)
 {
-	if (!e->has_want && !e->owned && !e->foreign && SLIST_EMPTY(&e->olds))
+	if (!e->has_want && !e->owned && !e->in_node && !e->foreign && SLIST_EMPTY(&e->olds))
 		entry_free(r, e);
 }
 
@@ -159,6 +172,7 @@ struct kvip_recon *kvip_recon_new(const struct kvip_recon_deps *deps)
 	RB_INIT(&r->sets);
 	TAILQ_INIT(&r->dirty);
 	TAILQ_INIT(&r->pending);
+	TAILQ_INIT(&r->again);
 	TAILQ_INIT(&r->walks);
 	r->history = kvip_history_new();
 	return r;
@@ -184,7 +198,7 @@ void kvip_recon_set_state(struct kvip_recon *r, struct kvip_state *state)
 	r->deps.state = state;
 }
 
-static int add_old(struct recon_entry *e, const struct kvip_route_id *id)
+static int add_old(struct kvip_recon *r, struct recon_entry *e, const struct kvip_route_id *id)
 {
 	struct recon_old *old = kvip_malloc(sizeof(*old));
 
@@ -192,18 +206,18 @@ static int add_old(struct recon_entry *e, const struct kvip_route_id *id)
 		return -ENOMEM;
 	old->id = *id;
 	SLIST_INSERT_HEAD(&e->olds, old, link);
+	r->owned++;
 	return 0;
 }
 
-static void drop_old(struct recon_entry *e, const struct kvip_route_id *id)
+static void drop_old_id(struct kvip_recon *r, struct recon_entry *e, const struct kvip_route_id *id)
 {
 	struct recon_old *old;
 
 	SLIST_FOREACH(old, &e->olds, link) {
 		if (kvip_route_id_cmp(&old->id, id))
 			continue;
-		SLIST_REMOVE(&e->olds, old, recon_old, link);
-		kvip_free(old);
+		recon_drop_old(r, e, old);
 		return;
 	}
 }
@@ -215,8 +229,8 @@ int kvip_recon_adopt(struct kvip_recon *r, const struct kvip_route *route)
 	if (!e)
 		return -ENOMEM;
 	if (e->owned || (e->has_want && kvip_route_id_cmp(&e->want.id, &route->id)))
-		return add_old(e, &route->id); /* a change of distance was under way */
-	e->owned = true;
+		return add_old(r, e, &route->id); /* a change of distance was under way */
+	recon_own(r, e, true);
 	e->id = route->id;
 	e->tag = e->tag_before = route->tag;
 	if (e->has_want)
@@ -228,14 +242,15 @@ int kvip_recon_adopt(struct kvip_recon *r, const struct kvip_route *route)
 
 /* The wanted identity differs from the one in zebra: that one goes when the new one is
  * confirmed. */
-static int change_identity(struct recon_entry *e, const struct kvip_route_id *id)
+static int change_identity(struct kvip_recon *r, struct recon_entry *e,
+			   const struct kvip_route_id *id)
 {
 	if (!e->owned || kvip_route_id_cmp(&e->id, id) == 0)
 		return 0;
-	if (add_old(e, &e->id))
+	if (add_old(r, e, &e->id))
 		return -ENOMEM;
-	drop_old(e, id);
-	e->owned = false;
+	drop_old_id(r, e, id);
+	recon_own(r, e, false);
 	recon_replace(&e->sent, NULL);
 	recon_replace(&e->installed, NULL);
 	return 0;
@@ -248,7 +263,7 @@ static int decide_route(struct kvip_recon *r, struct recon_entry *e, struct kvip
 
 	if (!set)
 		return -ENOMEM;
-	if (change_identity(e, &want->id)) {
+	if (change_identity(r, e, &want->id)) {
 		recon_set_done(r, set);
 		return -ENOMEM;
 	}
@@ -261,15 +276,16 @@ static int decide_route(struct kvip_recon *r, struct recon_entry *e, struct kvip
 	e->want = *want;
 	want->nhs = NULL;
 	e->has_want = true;
-	e->withdraw = e->current = false;
+	e->withdraw = e->current = e->answered = false;
 	e->refused = KVIP_REASON_NONE;
 	return 0;
 }
 
 /* A restored route that its cluster has confirmed, say: nothing in zebra or on disk would change. */
-static bool is_decided_so(const struct recon_entry *e, const struct kvip_route *want)
+static bool is_decided_so(const struct kvip_recon *r, const struct recon_entry *e,
+			  const struct kvip_route *want)
 {
-	return e->has_want && e->owned && e->current && e->sent &&
+	return r->inject == KVIP_INJECT_ZEBRA && e->has_want && e->owned && e->current && e->sent &&
 	       kvip_route_equal(&e->want, want) && kvip_route_id_cmp(&e->id, &want->id) == 0 &&
 	       strcmp(e->want.cluster, want->cluster) == 0;
 }
@@ -282,9 +298,10 @@ static int decide_announce(struct kvip_recon *r, struct kvip_decision *d, kvip_m
 		return -ENOMEM;
 	recon_renew(r, e);
 	e->event_ms = d->event_ms;
-	if (is_decided_so(e, &d->route)) {
+	if (is_decided_so(r, e, &d->route)) {
 		e->event_ms = 0;
 		e->want.restored = d->route.restored;
+		e->want.through_self = d->route.through_self;
 		recon_replace(&d->route.nhs, NULL);
 		return 0;
 	}
@@ -328,6 +345,8 @@ void kvip_recon_sink_down(struct kvip_recon *r, kvip_msec now)
 void kvip_recon_sink_writable(struct kvip_recon *r)
 {
 	r->blocked = false;
+	if (r->inject != KVIP_INJECT_ZEBRA)
+		recon_resync(r); /* what could not be withdrawn is on no list */
 }
 
 void kvip_recon_set_active(struct kvip_recon *r, bool active, kvip_msec now)
@@ -336,7 +355,7 @@ void kvip_recon_set_active(struct kvip_recon *r, bool active, kvip_msec now)
 	if (r->active == active)
 		return;
 	r->active = active;
-	if (active)
+	if (active || r->inject != KVIP_INJECT_ZEBRA)
 		recon_resync(r);
 }
 
@@ -346,6 +365,21 @@ void kvip_recon_set_conf(struct kvip_recon *r, struct kvip_conf *conf)
 
 	r->conf = kvip_conf_ref(conf);
 	kvip_conf_unref(old);
+	if (r->inject == conf->inject)
+		return;
+	r->inject = conf->inject;
+	recon_resync(r);
+}
+
+size_t kvip_recon_owned(const struct kvip_recon *r)
+{
+	return r->owned;
+}
+
+void kvip_recon_recheck(struct kvip_recon *r)
+{
+	if (r->inject == KVIP_INJECT_BGP)
+		recon_resync(r);
 }
 
 /* The feed speaks of the main table: is this the identity that we hold there? */
@@ -402,7 +436,7 @@ void kvip_recon_feed_add(struct kvip_recon *r, const struct kvip_feed_route *f, 
 		recon_note_change(r, e, KVIP_CHANGE_DISPLACED, now);
 		recon_displaced(r, e);
 	}
-	if (e->has_want && !e->owned)
+	if (e->has_want && (!e->owned || r->inject != KVIP_INJECT_ZEBRA))
 		recon_dirty(r, e);
 }
 
@@ -439,6 +473,8 @@ void kvip_recon_feed_del(struct kvip_recon *r, uint32_t vrf_id, const struct kvi
 		swept(r, e, now);
 	else if (e->has_want) /* what stood in its way is gone, a sweep may have taken it along */
 		recon_dirty(r, e);
+	if (e->has_want)
+		recon_node_again(r, e, now);
 	else
 		recon_drop_if_idle(r, e);
 }
@@ -487,6 +523,6 @@ void kvip_recon_tick(struct kvip_recon *r, kvip_msec now)
 		release_held_back(r);
 	if (r->tables_swept)
 		resend_tables(r);
-	if (r->state_failing)
+	if (r->state_failing || (r->inject == KVIP_INJECT_BGP && !r->resync_cursor))
 		recon_resync(r);
 }

@@ -27,6 +27,8 @@ struct kvip_state;
 struct kvip_recon_deps {
 	const struct kvip_sink_ops *sink;
 	void *sink_ctx;
+	const struct kvip_sink_ops *node_sink; /* for `inject bgp`; NULL: there is none */
+	void *node_ctx;
 	struct kvip_nhsets *nhsets;
 	struct kvip_state *state; /* NULL: nothing is recorded (tests, dry run), or see
 				     kvip_recon_set_state() */
@@ -50,6 +52,8 @@ int kvip_recon_decide(struct kvip_recon *r, struct kvip_decision *d, kvip_msec n
 bool kvip_recon_has_work(const struct kvip_recon *r);
 /** kvip_recon_step - at most @max_ops sends. Return: true when there is more to do at once. */
 bool kvip_recon_step(struct kvip_recon *r, unsigned int max_ops, kvip_msec now);
+/** kvip_recon_deadline - when to step again even if there is no work now; KVIP_NEVER. */
+kvip_msec kvip_recon_deadline(const struct kvip_recon *r);
 /** kvip_recon_tick - once a second or so: overdue confirmations, delayed re-sends. */
 void kvip_recon_tick(struct kvip_recon *r, kvip_msec now);
 
@@ -59,12 +63,24 @@ void kvip_recon_tick(struct kvip_recon *r, kvip_msec now);
 void kvip_recon_sink_up(struct kvip_recon *r, kvip_msec now);
 void kvip_recon_sink_down(struct kvip_recon *r, kvip_msec now);
 void kvip_recon_sink_writable(struct kvip_recon *r);
-/** kvip_recon_set_active - may we inject (lock held)? Inactive: nothing is sent or withdrawn. */
+/** kvip_recon_set_active - may we inject into zebra (lock held)? Inactive: nothing is sent there or
+ *  withdrawn. */
 void kvip_recon_set_active(struct kvip_recon *r, bool active, kvip_msec now);
 /** kvip_recon_set_facts - this router's own addresses; takes a reference. */
 void kvip_recon_set_facts(struct kvip_recon *r, struct kvip_facts *facts, kvip_msec now);
-/** kvip_recon_set_conf - which distances and tags are ours by configuration; takes a reference. */
+/**
+ * kvip_recon_set_conf - where routes go (`inject`), which distances and tags are ours; takes a
+ * reference
+ *
+ * From `inject zebra` to `bgp` or `observe`: while active, what zebra has of ours is withdrawn; as
+ * soon as the host takes that away it is forgotten (somebody else's to care for). From `bgp` to
+ * another: what the node sink has is withdrawn. Until the first configuration: zebra.
+ */
 void kvip_recon_set_conf(struct kvip_recon *r, struct kvip_conf *conf);
+/** kvip_recon_owned - identities that zebra may have of us. */
+size_t kvip_recon_owned(const struct kvip_recon *r);
+/** kvip_recon_recheck - the node sink's world may have changed: ask it for every route again. */
+void kvip_recon_recheck(struct kvip_recon *r);
 
 /* How a next hop resolves. */
 enum kvip_nh_state {
@@ -106,10 +122,14 @@ size_t kvip_recon_clear_suspects(struct kvip_recon *r);
 	X(STANDBY, "standby", "decided, not sent: another process of this router injects")         \
 	X(SENT, "sent", "sent, not confirmed yet")                                                 \
 	X(INSTALLED, "installed", "in the kernel, as zebra confirms")                              \
-	X(SHADOWED, "shadowed", "another static route of the same prefix is preferred")            \
+	X(SHADOWED, "shadowed", "another route of the same prefix is preferred")                   \
 	X(OVERDUE, "unconfirmed", "sent, and zebra has not confirmed it")                          \
 	X(NO_NEXT_HOP, "no-next-hop", "withdrawn: no next hop resolves")                           \
-	X(REFUSED, "refused", "this router cannot install it")                                     \
+	X(REFUSED, "refused", "this router cannot install it, or bgpd does not take it")           \
+	X(ANNOUNCED, "announced", "in bgpd's table: this node announces it")                       \
+	X(ELSEWHERE, "elsewhere",                                                                  \
+	  "announced by the nodes that are its next hops, not by this one")                        \
+	X(OBSERVED, "observed", "decided, not injected: `inject observe`")                         \
 	X(FLUSHED, "flushed", "withdrawn by `kubevip flush`")                                      \
 	X(WITHDRAWING, "withdrawing", "being withdrawn")
 
@@ -124,6 +144,7 @@ const char *kvip_route_state_text(enum kvip_route_state s);
 
 struct kvip_route_view {
 	struct kvip_route_id id; /* as sent, or as it would be */
+	enum kvip_inject inject; /* where decided routes go */
 	enum kvip_route_state state;
 	enum kvip_reason reason;          /* NONE, or one of the router's reasons */
 	const struct kvip_route *want;    /* NULL: KEPT, WITHDRAWING */
@@ -154,8 +175,11 @@ typedef void kvip_suspect_fn(void *ctx, const struct kvip_route_id *id, uint32_t
 void kvip_recon_each_suspect(struct kvip_recon *r, kvip_suspect_fn *fn, void *ctx);
 
 struct kvip_recon_summary {
-	bool sink_up, active, flushed, state_failing;
+	bool sink_up, flushed, state_failing;
+	bool active; /* decided routes are sent: to zebra with the lock held, or to the node sink */
+	enum kvip_inject inject;
 	size_t routes, by_state[KVIP_ROUTE_STATE_MAX];
+	size_t by_reason[KVIP_REASON_MAX]; /* the router's reasons */
 	size_t suspects;
 	uint64_t announces, withdraws, swept, confirmations;
 	char state_error[200];

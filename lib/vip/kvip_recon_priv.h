@@ -57,6 +57,7 @@ struct recon_entry {
 	TAILQ_ENTRY(recon_entry) in_set; /* set->entries */
 	TAILQ_ENTRY(recon_entry) in_dirty;
 	TAILQ_ENTRY(recon_entry) in_pending;
+	TAILQ_ENTRY(recon_entry) in_again;
 	SLIST_HEAD(, recon_old) olds;
 	uint32_t vrf_id;           /* key */
 	struct kvip_prefix prefix; /* key */
@@ -71,9 +72,10 @@ struct recon_entry {
 	uint32_t tag_before;  /* as sent the time before, whose confirmation may be under way */
 	uint32_t foreign_tag; /* of the static route that the feed shows and that is not ours */
 	uint8_t foreign_distance;
-	enum kvip_reason refused; /* why it cannot be sent; NONE */
+	enum kvip_reason refused;     /* why it cannot be sent; NONE */
+	enum kvip_reason node_reason; /* why the node sink does not have it; NONE */
 	bool has_want;
-	bool owned;         /* zebra may have it: recorded in the state file */
+	bool owned;         /* zebra may have it: recorded in the state file; see recon_own() */
 	bool current;       /* the state file has want as it is */
 	bool withdraw;      /* decided: no route */
 	bool dirty;         /* in r->dirty */
@@ -81,6 +83,9 @@ struct recon_entry {
 	bool overdue;       /* confirmation did not come in time */
 	bool foreign;       /* the feed shows a route that is not ours */
 	bool held_back;     /* swept again and again: sent at the next tick */
+	kvip_msec again_ms; /* in r->again: when the node sink is asked for it once more; else 0 */
+	bool in_node;       /* the node sink may have it */
+	bool answered;      /* the node sink has answered for want as it is */
 	uint32_t epoch;     /* of the sink that sent, installed, pending and foreign are about */
 	kvip_msec event_ms; /* of the decision that is not carried out yet; 0: none */
 	uint64_t change;    /* number of its last change in the history */
@@ -93,16 +98,18 @@ struct kvip_recon {
 	struct recon_table table;
 	struct recon_nhs nhs;
 	struct recon_sets sets;
-	struct recon_entries dirty, pending;
+	struct recon_entries dirty, pending, again;
 	struct recon_walks walks;
 	struct kvip_facts *facts;
 	struct kvip_conf *conf;
+	enum kvip_inject inject; /* of conf */
 	bool up, active, flushed;
 	bool blocked; /* the sink's channel is full */
 	bool state_failing;
 	char state_error[200];
 	uint64_t announces, withdraws, swept, confirmations;
 	size_t entries; /* in table */
+	size_t owned;   /* identities that zebra may have: owned entries and olds */
 	bool some_held_back;
 	bool tables_swept; /* routes of other tables than the main one may have been */
 	uint32_t epoch;    /* of the sink: a new one knows nothing of what was sent before */
@@ -129,6 +136,10 @@ void recon_resync_some(struct kvip_recon *r, unsigned int max);
  * is looked at. */
 void recon_renew(struct kvip_recon *r, struct recon_entry *e);
 void recon_pending(struct kvip_recon *r, struct recon_entry *e, bool on);
+/** recon_own - zebra may have the route of @e, or no longer. */
+void recon_own(struct kvip_recon *r, struct recon_entry *e, bool on);
+/** recon_drop_old - forget an identity besides the wanted one. */
+void recon_drop_old(struct kvip_recon *r, struct recon_entry *e, struct recon_old *old);
 /** recon_replace - put @take (a reference or NULL) into @slot. */
 void recon_replace(const struct kvip_nhset **slot, const struct kvip_nhset *take);
 /** recon_drop_if_idle - free an entry that says nothing any more. */
@@ -148,6 +159,17 @@ void recon_nh_sink_up(struct kvip_recon *r, kvip_msec now);
 void recon_nh_tick(struct kvip_recon *r, kvip_msec now);
 /** recon_walk_some - move up to @max entries of sets whose next hops changed to the dirty list. */
 void recon_walk_some(struct kvip_recon *r, unsigned int max);
+
+/* kvip_recon_node.c */
+/** recon_node_step - `inject bgp`: @e as the node sink should have it; else: out of it. */
+void recon_node_step(struct kvip_recon *r, struct recon_entry *e, kvip_msec now);
+/** recon_node_again - zebra's answer about @e is on its way to bgpd too, and may undo what the sink
+ *  is asked for now. */
+void recon_node_again(struct kvip_recon *r, struct recon_entry *e, kvip_msec now);
+void recon_node_not_again(struct kvip_recon *r, struct recon_entry *e);
+/** recon_node_due - move those whose time has come to the dirty list. */
+void recon_node_due(struct kvip_recon *r, kvip_msec now);
+enum kvip_route_state recon_node_state(const struct kvip_recon *r, const struct recon_entry *e);
 
 /* kvip_recon_send.c */
 /** recon_displaced - what was our route is somebody else's now: it is neither sent again nor

@@ -22,7 +22,7 @@ enum intent { LEAVE, ANNOUNCE, WITHDRAW };
 
 static enum intent intent_of(struct kvip_recon *r, struct recon_entry *e)
 {
-	if (!r->active || !r->up)
+	if (!r->active || !r->up || r->inject != KVIP_INJECT_ZEBRA)
 		return LEAVE;
 	e->refused = KVIP_REASON_NONE;
 	if (e->withdraw || r->flushed)
@@ -102,7 +102,8 @@ static void note_gone(struct kvip_recon *r, const struct kvip_route_id *id)
 void recon_displaced(struct kvip_recon *r, struct recon_entry *e)
 {
 	note_gone(r, &e->id);
-	e->owned = e->current = false;
+	recon_own(r, e, false);
+	e->current = false;
 	recon_replace(&e->sent, NULL);
 }
 
@@ -110,13 +111,16 @@ void recon_displaced(struct kvip_recon *r, struct recon_entry *e)
 void recon_note_change(struct kvip_recon *r, struct recon_entry *e, enum kvip_change change,
 		       kvip_msec now)
 {
+	bool node = r->inject == KVIP_INJECT_BGP;
 	struct kvip_history_entry h = { .prefix = e->prefix,
 					.change = change,
-					.reason = r->flushed ? KVIP_REASON_FLUSHED : e->refused,
-					.next_hops = e->sent ? e->sent->n : 0,
+					.reason = node ? e->node_reason : e->refused,
+					.next_hops = e->sent ? e->sent->n : e->in_node,
 					.event_ms = e->event_ms,
 					.sent_ms = now };
 
+	if (r->flushed)
+		h.reason = KVIP_REASON_FLUSHED;
 	snprintf(h.cluster, sizeof(h.cluster), "%s", e->want.cluster);
 	e->event_ms = 0;
 	e->change = kvip_history_add(r->history, &h);
@@ -141,7 +145,7 @@ static int announce(struct kvip_recon *r, struct recon_entry *e, kvip_msec now)
 	r->announces++;
 	overdue = e->overdue;
 	e->tag_before = e->owned ? e->tag : e->want.tag;
-	e->owned = true;
+	recon_own(r, e, true);
 	e->id = e->want.id;
 	e->tag = e->want.tag;
 	recon_replace(&e->sent, kvip_nhset_ref(usable));
@@ -180,10 +184,18 @@ static int delete_olds(struct kvip_recon *r, struct recon_entry *e, bool all)
 			return rc;
 		r->withdraws++;
 		note_gone(r, &old->id);
-		SLIST_REMOVE(&e->olds, old, recon_old, link);
-		kvip_free(old);
+		recon_drop_old(r, e, old);
 	}
 	return 0;
+}
+
+static void forget_sent(struct kvip_recon *r, struct recon_entry *e)
+{
+	recon_own(r, e, false);
+	e->current = false;
+	recon_replace(&e->sent, NULL);
+	recon_pending(r, e, false);
+	e->withdraw = false;
 }
 
 static int withdraw(struct kvip_recon *r, struct recon_entry *e, kvip_msec now)
@@ -195,16 +207,27 @@ static int withdraw(struct kvip_recon *r, struct recon_entry *e, kvip_msec now)
 		if (!rc) {
 			r->withdraws++;
 			note_gone(r, &e->id);
-			e->owned = e->current = false;
 			recon_replace(&e->sent, NULL);
 			recon_note_change(r, e, KVIP_CHANGE_WITHDRAWN, now);
 		}
 	}
-	if (rc)
-		return rc;
-	recon_replace(&e->sent, NULL);
-	recon_pending(r, e, false);
-	e->withdraw = false;
+	if (!rc)
+		forget_sent(r, e);
+	return rc;
+}
+
+/* Not `inject zebra`: what zebra has of ours goes, if it is ours to take away. */
+static int leave_zebra(struct kvip_recon *r, struct recon_entry *e, kvip_msec now)
+{
+	if (!e->owned && SLIST_EMPTY(&e->olds)) {
+		e->withdraw = false;
+		return 0;
+	}
+	if (r->active)
+		return r->up && !r->blocked ? withdraw(r, e, now) : 0;
+	while (!SLIST_EMPTY(&e->olds))
+		recon_drop_old(r, e, SLIST_FIRST(&e->olds));
+	forget_sent(r, e);
 	return 0;
 }
 
@@ -213,6 +236,9 @@ static int carry_out(struct kvip_recon *r, struct recon_entry *e, kvip_msec now)
 	int rc = 0;
 
 	recon_renew(r, e);
+	recon_node_step(r, e, now);
+	if (r->inject != KVIP_INJECT_ZEBRA)
+		return leave_zebra(r, e, now);
 	switch (intent_of(r, e)) {
 	case ANNOUNCE:
 		if (!SLIST_EMPTY(&e->olds) && same_id(e) && e->installed)
@@ -231,18 +257,25 @@ static int carry_out(struct kvip_recon *r, struct recon_entry *e, kvip_msec now)
 	return rc;
 }
 
+/* A full channel to zebra does not keep the node sink waiting. */
+static bool is_stalled(const struct kvip_recon *r)
+{
+	return r->blocked && r->inject == KVIP_INJECT_ZEBRA;
+}
+
 bool kvip_recon_has_work(const struct kvip_recon *r)
 {
-	return !r->blocked && (!TAILQ_EMPTY(&r->dirty) || !TAILQ_EMPTY(&r->walks) ||
-			       r->resync_cursor || r->compacting);
+	return !is_stalled(r) && (!TAILQ_EMPTY(&r->dirty) || !TAILQ_EMPTY(&r->walks) ||
+				  r->resync_cursor || r->compacting);
 }
 
 bool kvip_recon_step(struct kvip_recon *r, unsigned int max_ops, kvip_msec now)
 {
 	struct recon_entry *e;
 
-	if (r->blocked)
+	if (is_stalled(r))
 		return false;
+	recon_node_due(r, now);
 	recon_compact_some(r, max_ops);
 	recon_resync_some(r, max_ops);
 	recon_walk_some(r, max_ops);
@@ -250,7 +283,8 @@ bool kvip_recon_step(struct kvip_recon *r, unsigned int max_ops, kvip_msec now)
 	for (unsigned int i = 0; i < max_ops && (e = TAILQ_FIRST(&r->dirty)); i++) {
 		if (carry_out(r, e, now)) {
 			r->blocked = true;
-			return false;
+			if (is_stalled(r))
+				return false;
 		}
 		e->dirty = false;
 		TAILQ_REMOVE(&r->dirty, e, in_dirty);

@@ -31,6 +31,8 @@ const char *kvip_route_state_text(enum kvip_route_state s)
 
 static enum kvip_route_state state_of(const struct kvip_recon *r, const struct recon_entry *e)
 {
+	if (r->inject != KVIP_INJECT_ZEBRA)
+		return recon_node_state(r, e);
 	if (e->withdraw)
 		return KVIP_ROUTE_WITHDRAWING;
 	if (!e->has_want)
@@ -54,9 +56,14 @@ static enum kvip_route_state state_of(const struct kvip_recon *r, const struct r
 
 static enum kvip_reason reason_of(const struct kvip_recon *r, const struct recon_entry *e)
 {
-	if (!r->active)
+	if (r->inject != KVIP_INJECT_ZEBRA && e->has_want &&
+	    recon_node_state(r, e) == KVIP_ROUTE_OBSERVED)
+		return KVIP_REASON_OBSERVED;
+	if (r->inject == KVIP_INJECT_ZEBRA && !r->active)
 		return KVIP_REASON_STANDBY;
-	return r->flushed ? KVIP_REASON_FLUSHED : e->refused;
+	if (r->flushed)
+		return KVIP_REASON_FLUSHED;
+	return r->inject == KVIP_INJECT_ZEBRA ? e->refused : e->node_reason;
 }
 
 static void view(struct kvip_recon *r, struct recon_entry *e, struct kvip_route_view *out)
@@ -64,6 +71,7 @@ static void view(struct kvip_recon *r, struct recon_entry *e, struct kvip_route_
 	recon_renew(r, e);
 	*out = (struct kvip_route_view){
 		.id = e->has_want ? e->want.id : e->id,
+		.inject = r->inject,
 		.state = state_of(r, e),
 		.reason = reason_of(r, e),
 		.want = e->has_want ? &e->want : NULL,
@@ -164,13 +172,21 @@ size_t kvip_recon_clear_suspects(struct kvip_recon *r)
 	return n;
 }
 
+static bool injects(const struct kvip_recon *r)
+{
+	if (r->inject == KVIP_INJECT_ZEBRA)
+		return r->active;
+	return r->inject == KVIP_INJECT_BGP && r->deps.node_sink;
+}
+
 void kvip_recon_get_summary(struct kvip_recon *r, struct kvip_recon_summary *out)
 {
 	struct recon_entry *e;
 
 	*out = (struct kvip_recon_summary){
 		.sink_up = r->up,
-		.active = r->active,
+		.active = injects(r),
+		.inject = r->inject,
 		.flushed = r->flushed,
 		.state_failing = r->state_failing,
 		.announces = r->announces,
@@ -187,6 +203,7 @@ void kvip_recon_get_summary(struct kvip_recon *r, struct kvip_recon_summary *out
 			continue;
 		out->routes++;
 		out->by_state[state_of(r, e)]++;
+		out->by_reason[reason_of(r, e)]++;
 	}
 }
 
