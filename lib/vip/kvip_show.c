@@ -84,6 +84,11 @@ static bool cluster_trouble(void *ctx, const struct kvip_cluster_view *v)
 			"cluster %s: Cilium's objects are not known, what they may select is left "
 			"as it is: %.300s",
 			v->name, cilium_error(v));
+	if (v->no_self)
+		add_trouble(sh, "no-such-node", v->name,
+			    "cluster %s has no Node %.253s: nothing of it is announced here: see "
+			    "`kubevip node-name`",
+			    v->name, sh->sum.node_name);
 	if (v->state == KVIP_CLUSTER_STALE)
 		add_trouble(sh, "stale", v->name,
 			    "cluster %s: stale, no sign of life for %" PRId64 " s: %.300s", v->name,
@@ -94,9 +99,35 @@ static bool cluster_trouble(void *ctx, const struct kvip_cluster_view *v)
 	return true;
 }
 
+/* Node mode. What is said here is taken off @refused. */
+static void bgp_trouble(struct show *sh, size_t *refused)
+{
+	size_t none = sh->rec.by_reason[KVIP_REASON_NOT_REDISTRIBUTED];
+	size_t denied = sh->rec.by_reason[KVIP_REASON_POLICY_DENIES];
+
+	if (sh->rec.inject != KVIP_INJECT_BGP)
+		return;
+	if (!sh->sum.node_name[0])
+		add_trouble(sh, "no-node-name", NULL,
+			    "inject bgp, and this router is no node: no VIP is announced: "
+			    "`kubevip node-name auto`, or the name of its Node object");
+	if (none)
+		add_trouble(sh, "no-redistribute-static", NULL,
+			    "%zu VIPs are not announced, no BGP instance has `redistribute static` "
+			    "in their address family",
+			    none);
+	if (denied)
+		add_trouble(sh, "route-map-denies", NULL,
+			    "%zu VIPs are not announced, the route-map of `redistribute static` "
+			    "denies them, or does not exist",
+			    denied);
+	*refused -= none + denied;
+}
+
 static void router_trouble(struct show *sh)
 {
 	const struct kvip_recon_summary *rec = &sh->rec;
+	size_t refused = rec->by_state[KVIP_ROUTE_REFUSED];
 
 	if (sh->s->standby)
 		add_trouble(sh, "standby", NULL, "standby: %s injects, this process does not",
@@ -126,10 +157,11 @@ static void router_trouble(struct show *sh)
 			sh, "no-next-hop", NULL,
 			"%zu VIPs are withdrawn, no next hop resolves: see the links to the nodes",
 			rec->by_state[KVIP_ROUTE_NO_NEXT_HOP]);
-	if (rec->by_state[KVIP_ROUTE_REFUSED])
+	bgp_trouble(sh, &refused);
+	if (refused)
 		add_trouble(sh, "refused", NULL,
 			    "%zu VIPs cannot be installed on this router: see `show kubevip vip`",
-			    rec->by_state[KVIP_ROUTE_REFUSED]);
+			    refused);
 	if (rec->by_state[KVIP_ROUTE_OVERDUE])
 		add_trouble(sh, "unconfirmed", NULL,
 			    "zebra has not confirmed %zu routes: see `show kubevip vip`",
@@ -244,6 +276,7 @@ static int show_json(struct show *sh, struct kvip_buf *out)
 	kvip_jsonw_object(&w, NULL);
 	json_trouble(sh);
 	kvip_jsonw_string(&w, "inject", inject_word(sh));
+	kvip_jsonw_string(&w, "nodeName", sh->sum.node_name[0] ? sh->sum.node_name : NULL);
 	kvip_jsonw_string(&w, "standby", sh->s->standby);
 	json_summary(sh);
 	if (sh->s->recon)
@@ -294,6 +327,20 @@ static void text_clusters(struct show *sh, struct kvip_buf *out)
 	kvip_buf_puts(out, "\nNo cluster: write `kubevip cluster NAME kubeconfig PATH`.\n");
 }
 
+static void text_way(const struct show *sh, struct kvip_buf *out)
+{
+	const struct kvip_recon_summary *rec = &sh->rec;
+
+	if (rec->inject == KVIP_INJECT_OBSERVE)
+		kvip_buf_puts(out, "Observe, inject nothing");
+	else if (rec->inject == KVIP_INJECT_BGP && sh->sum.node_name[0])
+		kvip_buf_printf(out, "Inject into bgpd as node %s", sh->sum.node_name);
+	else
+		kvip_buf_printf(out, "Inject into %s%s",
+				rec->inject == KVIP_INJECT_BGP ? "bgpd" : "zebra",
+				rec->active ? "" : " (not active)");
+}
+
 static void text_routes(const struct show *sh, struct kvip_buf *out)
 {
 	const struct kvip_recon_summary *rec = &sh->rec;
@@ -303,9 +350,8 @@ static void text_routes(const struct show *sh, struct kvip_buf *out)
 		kvip_buf_puts(out, "Dry run: nothing is injected\n");
 		return;
 	}
-	kvip_buf_printf(out, "Inject into %s%s: %zu routes",
-			inject_word(sh) ? inject_word(sh) : "zebra",
-			rec->active ? "" : " (not active)", rec->routes);
+	text_way(sh, out);
+	kvip_buf_printf(out, ": %zu routes", rec->routes);
 	for (unsigned int i = 0; i < KVIP_ROUTE_STATE_MAX; i++) {
 		if (!rec->by_state[i])
 			continue;

@@ -156,6 +156,7 @@ static void json_node(const struct show *sh, const struct kvip_node_view *v)
 	kvip_jsonw_object(w, NULL);
 	kvip_jsonw_string(w, "cluster", v->cluster);
 	kvip_jsonw_string(w, "name", v->name);
+	kvip_jsonw_bool(w, "thisNode", v->self);
 	kvip_jsonw_string(w, "ready", ready_word(v->ready));
 	kvip_jsonw_bool(w, "cordoned", v->cordoned);
 	json_addresses(sh, v);
@@ -212,7 +213,7 @@ static bool on_node(void *ctx, const struct kvip_node_view *v)
 		return true;
 	}
 	kvip_columns_cell(sh->table, "%s", v->cluster);
-	kvip_columns_cell(sh->table, "%s", v->name);
+	kvip_columns_cell(sh->table, "%s%s", v->name, v->self ? " (this node)" : "");
 	kvip_columns_cell(sh->table, "%s%s", ready_word(v->ready), v->cordoned ? ", cordoned" : "");
 	cell_addresses(sh, v);
 	kvip_columns_cell(sh->table, "%zu", v->vips);

@@ -110,6 +110,8 @@ static void json_route(const struct show *sh, const struct kvip_route_view *r)
 {
 	struct kvip_jsonw *w = sh->json;
 
+	if (r->inject == KVIP_INJECT_BGP)
+		kvip_jsonw_bool(w, "throughThisNode", r->want && r->want->through_self);
 	kvip_jsonw_string(w, "stateText", kvip_route_state_text(r->state));
 	kvip_show_json_nhset(w, "usableNextHops", r->usable);
 	kvip_show_json_nhset(w, "installedNextHops", r->installed);
@@ -228,11 +230,27 @@ static void text_next_hops(const struct show *sh, const struct both *b)
 	}
 }
 
+/* Node mode: there is no route in zebra, and so no distance and no confirmation. */
+static void text_announced(const struct show *sh, const struct kvip_route_view *r)
+{
+	char age[KVIP_AGE_STRLEN];
+
+	if (r->want)
+		kvip_buf_printf(sh->out, "  %-11s tag %u\n", "to bgpd", r->want->tag);
+	if (r->state == KVIP_ROUTE_ANNOUNCED)
+		kvip_buf_printf(sh->out, "  %-11s %s, next hop: this node\n", "since",
+				kvip_show_since(sh->s, r->installed_ms, age));
+}
+
 static void text_route(const struct show *sh, const struct both *b)
 {
 	const struct kvip_route *r = decided(b);
 	char age[KVIP_AGE_STRLEN];
 
+	if (b->route && b->route->inject == KVIP_INJECT_BGP) {
+		text_announced(sh, b->route);
+		return;
+	}
 	if (r && r->id.table)
 		kvip_buf_printf(
 			sh->out,

@@ -28,6 +28,7 @@ static struct kvip_recon recon;
 static struct kvip_show_ctx ctx;
 static struct kvip_buf out;
 static bool troubled;
+static bool node_mode; /* `inject bgp`: this router is node2; .1 is announced */
 
 static struct kvip_addr addrs[3];
 static const struct kvip_nhset three = { .id = 7, .n = 3, .addrs = addrs };
@@ -156,6 +157,7 @@ void kvip_engine_each_node(struct kvip_engine *e, kvip_node_fn *fn, void *fn_ctx
 	if (!fn(fn_ctx, &v))
 		return;
 	v.name = "node2";
+	v.self = node_mode;
 	v.ready = KVIP_READY_FALSE;
 	v.cordoned = true;
 	reason[0] = KVIP_REASON_NODE_NOT_READY;
@@ -195,6 +197,7 @@ void kvip_engine_each_cluster(struct kvip_engine *e, kvip_cluster_fn *fn, void *
 		       "connection refused: is the API server up?");
 		client.token_expires_s = WALL - 1;
 	}
+	v.no_self = node_mode && troubled;
 	if (!fn(fn_ctx, &v))
 		return;
 	v = (struct kvip_cluster_view){ .name = "lab2", .state = KVIP_CLUSTER_STARTING };
@@ -221,6 +224,8 @@ void kvip_engine_get_summary(struct kvip_engine *e, struct kvip_engine_summary *
 					     .conflicts = 1,
 					     .nhsets = 1,
 					     .table_digest = 0xabcdef };
+	if (node_mode && !troubled)
+		strcpy(sum->node_name, "node2");
 }
 
 static bool find(const char *vip, struct kvip_route_view *v)
@@ -238,6 +243,12 @@ static bool find(const char *vip, struct kvip_route_view *v)
 		v->usable = &two;
 		v->sent_ms = v->installed_ms = NOW - 1000;
 		v->swept = 2;
+	}
+	if (node_mode) {
+		v->inject = KVIP_INJECT_BGP;
+		v->state = v->want ? KVIP_ROUTE_ANNOUNCED : KVIP_ROUTE_ELSEWHERE;
+		v->reason = v->want ? KVIP_REASON_NONE : KVIP_REASON_NOT_THROUGH_SELF;
+		want.through_self = true;
 	}
 	return true;
 }
@@ -289,6 +300,12 @@ void kvip_recon_get_summary(struct kvip_recon *r, struct kvip_recon_summary *sum
 	sum->suspects = 4;
 	sum->by_state[KVIP_ROUTE_REFUSED] = sum->by_state[KVIP_ROUTE_OVERDUE] = 1;
 	strcpy(sum->state_error, "disk full");
+	if (!node_mode)
+		return;
+	sum->inject = KVIP_INJECT_BGP;
+	sum->by_state[KVIP_ROUTE_REFUSED] = 3;
+	sum->by_reason[KVIP_REASON_NOT_REDISTRIBUTED] = 2;
+	sum->by_reason[KVIP_REASON_POLICY_DENIES] = 1;
 }
 
 const char *kvip_route_state_word(enum kvip_route_state s)
@@ -330,7 +347,8 @@ static void setup(void)
 	ctx = (struct kvip_show_ctx){
 		.engine = &engine, .recon = &recon, .conf = &conf, .now = NOW, .wall = WALL
 	};
-	troubled = false;
+	troubled = node_mode = false;
+	conf.inject = KVIP_INJECT_ZEBRA;
 }
 
 static void teardown(void)
@@ -530,6 +548,61 @@ START_TEST(overview_as_json)
 }
 END_TEST
 
+static bool has_trouble(struct json_object *o, const char *kind)
+{
+	struct json_object *all = at(o, "trouble");
+
+	for (size_t i = 0; i < json_object_array_length(all); i++)
+		if (strcmp(str(json_object_array_get_idx(all, i), "kind"), kind) == 0)
+			return true;
+	return false;
+}
+
+START_TEST(node_mode_says_which_node_and_what_goes_through_it)
+{
+	struct json_object *o;
+
+	node_mode = true;
+	conf.inject = KVIP_INJECT_BGP;
+	o = parsed(kvip_show_overview(&ctx, true, &out));
+	ck_assert_str_eq(str(o, "inject"), "bgp");
+	ck_assert_str_eq(str(o, "nodeName"), "node2");
+	ck_assert_uint_eq(json_object_array_length(at(o, "trouble")), 0);
+	json_object_put(o);
+	o = parsed(kvip_show_vips(&ctx, NULL, true, &out));
+	ck_assert(json_object_get_boolean(at(o, "vips/192.168.77.1|32/throughThisNode")));
+	ck_assert_str_eq(str(o, "vips/192.168.77.1|32/state"), "announced");
+	ck_assert(!json_object_get_boolean(at(o, "vips/192.168.77.3|32/throughThisNode")));
+	ck_assert_str_eq(str(o, "vips/192.168.77.3|32/state"), "elsewhere");
+	ck_assert_str_eq(str(o, "vips/192.168.77.3|32/reason"), "not-through-this-node");
+	json_object_put(o);
+	o = parsed(kvip_show_nodes(&ctx, true, &out));
+	ck_assert(!json_object_get_boolean(at(o, "nodes/0/thisNode")));
+	ck_assert(json_object_get_boolean(at(o, "nodes/1/thisNode")));
+	json_object_put(o);
+}
+END_TEST
+
+START_TEST(node_mode_has_troubles_of_its_own)
+{
+	struct json_object *o;
+
+	node_mode = troubled = true;
+	o = parsed(kvip_show_overview(&ctx, true, &out));
+	ck_assert(has_trouble(o, "no-node-name"));
+	ck_assert(has_trouble(o, "no-such-node"));
+	ck_assert(has_trouble(o, "no-redistribute-static"));
+	ck_assert(has_trouble(o, "route-map-denies"));
+	ck_assert(!has_trouble(o, "refused")); /* all three have been said */
+	json_object_put(o);
+	node_mode = false;
+	o = parsed(kvip_show_overview(&ctx, true, &out));
+	ck_assert(has_trouble(o, "refused"));
+	ck_assert(!has_trouble(o, "no-node-name"));
+	json_object_put(o);
+}
+END_TEST
+
 START_TEST(trouble_stands_in_the_first_line)
 {
 	troubled = true;
@@ -577,8 +650,10 @@ START_TEST(every_page_has_text)
 {
 	bool print = getenv("KUBEVIP_SHOW") != NULL;
 
-	for (int round = 0; round < 4; round++) {
-		troubled = round == 1;
+	for (int round = 0; round < 6; round++) {
+		node_mode = round >= 4;
+		conf.inject = node_mode ? KVIP_INJECT_BGP : KVIP_INJECT_ZEBRA;
+		troubled = round == 1 || round == 5;
 		ctx.recon = round == 2 ? NULL : &recon;
 		ctx.engine = round == 3 ? NULL : &engine;
 		for (int i = 0; page(i, false) == 0; i++) {
@@ -637,6 +712,8 @@ int main(void)
 	tcase_add_test(t, nodes_as_json);
 	tcase_add_test(t, clusters_as_json);
 	tcase_add_test(t, overview_as_json);
+	tcase_add_test(t, node_mode_says_which_node_and_what_goes_through_it);
+	tcase_add_test(t, node_mode_has_troubles_of_its_own);
 	tcase_add_test(t, trouble_stands_in_the_first_line);
 	tcase_add_test(t, every_page_has_text);
 	tcase_add_test(t, memory_may_run_out_anywhere);
