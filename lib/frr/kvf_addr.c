@@ -153,8 +153,16 @@ static struct kvip_addr to_addr(const struct prefix *p)
 	return a;
 }
 
+/*
+ * kube-proxy in IPVS mode gives every Service address, VIPs too, to a dummy interface of this name
+ * (Kubernetes v1.36, pkg/proxy/ipvs: defaultDummyDevice). On a node they would all look like this
+ * router's own.
+ */
+#define SERVICE_ADDRESSES "kube-ipvs0"
+
 int kvf_addr_facts(struct kvip_facts *f)
 {
+	uint32_t not_ours = if_nametoindex(SERVICE_ADDRESSES);
 	size_t n = kvf_addrs_count(&addrs);
 	struct own_addr *a;
 
@@ -164,6 +172,8 @@ int kvf_addr_facts(struct kvip_facts *f)
 		return -ENOMEM;
 	frr_each(kvf_addrs, &addrs, a)
 	{
+		if (a->ifindex == not_ours)
+			continue;
 		f->own[f->n_own++] = to_addr(&a->address);
 		f->connected[f->n_connected++] = (struct kvip_prefix){
 			.addr = to_addr(&a->network),

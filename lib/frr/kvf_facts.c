@@ -11,6 +11,9 @@
 #include "plist.h"
 #include "plist_int.h"
 
+#include <ctype.h>
+#include <unistd.h>
+
 static void (*plist_changed)(void);
 
 static struct kvip_prefix to_prefix(const struct prefix *p)
@@ -69,8 +72,26 @@ static int add_plists(struct kvip_facts *f, const char *name)
 	return 0;
 }
 
+/* As the kubelet names its Node unless it is told otherwise: the host's name, trimmed, in lower case
+ * (Kubernetes v1.36, pkg/util/node GetHostname()). */
+static void note_hostname(struct kvip_facts *f)
+{
+	char name[sizeof(f->hostname)], *at = name;
+	size_t n;
+
+	if (gethostname(name, sizeof(name)))
+		return;
+	name[sizeof(name) - 1] = '\0';
+	at += strspn(at, " \t\n");
+	n = strcspn(at, " \t\n");
+	for (size_t i = 0; i < n; i++)
+		f->hostname[i] = (char)tolower((unsigned char)at[i]);
+	f->hostname[n] = '\0';
+}
+
 static int gather(struct kvip_facts *f, const struct kvip_conf *conf)
 {
+	note_hostname(f);
 	f->plists = kvip_calloc(2 * conf->n_clusters, sizeof(*f->plists));
 	if (!f->plists || kvf_addr_facts(f))
 		return -1;

@@ -14,8 +14,8 @@
 
 #include "base/kvip_limits.h"
 #include "frr/kvf_facts.h"
-#include "frr/kvf_lock.h"
 #include "frr/kvf_record.h"
+#include "frr/kvf_turn.h"
 #include "frr/kvf_worker.h"
 #include "frr/kvf_zebra.h"
 
@@ -38,10 +38,6 @@
 #define DECISIONS_A_SLICE 256
 #define SENDS_A_SLICE     128
 
-/* /var/lib/kubevip is made by the packages; without it the run directory has to do, which a boot
- * empties. One file for whichever shell injects: the next one finds what is ours. */
-#define STATE_DIR "/var/lib/kubevip"
-
 static struct {
 	struct kvf_host_options opt;
 	struct kvip_log log;
@@ -57,10 +53,8 @@ static struct {
 	struct kvip_http *http;
 	struct kvip_engine *engine;
 	struct kvip_recon *recon;
-	bool state_read; /* this process injects, or has done so */
-	char standby[160], state_path[512];
 	int wake_fd;
-	struct kvf_event *t_settle, *t_facts, *t_wake, *t_work, *t_tick;
+	struct kvf_event *t_settle, *t_facts, *t_wake, *t_work, *t_again, *t_tick;
 } host = { .wake_fd = -1 };
 
 kvip_msec kvf_host_now(void)
@@ -108,14 +102,19 @@ static void schedule_work(void *ctx)
 
 static void work(struct kvf_event *t)
 {
+	kvip_msec now = kvf_host_now(), next;
 	bool more;
 
 	(void)t;
 	enter(NULL);
-	more = kvip_recon_step(host.recon, SENDS_A_SLICE, kvf_host_now());
+	more = kvip_recon_step(host.recon, SENDS_A_SLICE, now);
+	next = kvip_recon_deadline(host.recon);
 	leave(NULL, "slice of routes");
 	if (more)
 		schedule_work(NULL);
+	else if (next != KVIP_NEVER)
+		kvf_event_add_timer_ms(host.opt.loop, work, NULL, next > now ? next - now : 1,
+				       &host.t_again);
 }
 
 /* T1 calls this: the mailbox is no longer empty. */
@@ -194,12 +193,25 @@ static void publish_draft(void)
 		return;
 	}
 	frozen->generation = ++host.draft->generation;
+	kvf_turn_configure(frozen);
 	publish(frozen);
 	kvip_conf_unref(frozen);
 }
 
+static bool is_loading(void)
+{
+	if (host.opt.loading && host.opt.loading() && !host.load_since)
+		host.load_since = kvf_host_now();
+	else if (host.opt.loading && !host.opt.loading())
+		host.load_since = 0;
+	return host.load_since && kvf_host_now() - host.load_since < LOAD_LIMIT_MS;
+}
+
+/* Half a configuration may say `inject zebra` where the whole one does not. */
 static bool ready_for_first(void)
 {
+	if (is_loading())
+		return false;
 	return kvf_zebra_told() || kvf_host_now() - host.start_ms >= FIRST_FACTS_MS;
 }
 
@@ -220,7 +232,7 @@ static void facts_settled(struct kvf_event *t)
 	}
 	host.published = true;
 	enter(NULL);
-	kvf_record_restore(host.recon, host.engine);
+	kvf_turn_restore(host.engine);
 	publish_draft();
 	leave(NULL, "first configuration");
 	kvf_worker_start(host.engine, host.http);
@@ -232,15 +244,6 @@ static void addresses_changed(void *ctx)
 	if (host.opt.flush_and_exit)
 		return; /* the engine stays out of it: what it decided would never be gone */
 	kvf_event_add_timer_ms(host.opt.loop, facts_settled, NULL, FACTS_MS, &host.t_facts);
-}
-
-static bool is_loading(void)
-{
-	if (host.opt.loading && host.opt.loading() && !host.load_since)
-		host.load_since = kvf_host_now();
-	else if (host.opt.loading && !host.opt.loading())
-		host.load_since = 0;
-	return host.load_since && kvf_host_now() - host.load_since < LOAD_LIMIT_MS;
 }
 
 static void settled(struct kvf_event *t)
@@ -274,39 +277,6 @@ void kvf_host_conf_load(bool begins)
 
 /* ---- once a second ---- */
 
-/*
- * The record is read by the one that injects, when it begins to: before, it is another's to write,
- * and what that one sent in the meantime is ours from then on.
- */
-static void begin_to_inject(void)
-{
-	kvf_record_open(host.state_path, host.recon, host.nhsets);
-	if (!host.published)
-		return;
-	kvf_record_restore(host.recon, host.engine);
-	kvf_worker_wake();
-}
-
-/* Rules R1: who does not inject needs no lock, and sends and sweeps nothing. */
-static void take_turn(void)
-{
-	char holder[sizeof(host.standby)] = "";
-	bool inject = host.draft->inject == KVIP_INJECT_ZEBRA;
-	bool active = inject && kvf_lock_try(host.opt.name, holder, sizeof(holder));
-
-	if (!inject)
-		snprintf(holder, sizeof(holder), "nobody, by configuration: something else");
-	if (!active && strcmp(host.standby, holder))
-		zlog_warn("kubevip: standby: %s injects", holder);
-	if (active && host.standby[0])
-		zlog_info("kubevip: this process injects now");
-	snprintf(host.standby, sizeof(host.standby), "%s", holder);
-	if (active && !host.state_read)
-		begin_to_inject();
-	host.state_read |= active;
-	kvip_recon_set_active(host.recon, active, kvf_host_now());
-}
-
 static void leave_with(int status)
 {
 	kvf_host_stop();
@@ -320,7 +290,7 @@ static void flush_and_exit(void)
 	kvip_recon_get_summary(host.recon, &sum);
 	if (!sum.active) {
 		fprintf(stderr, "%s injects: let it carry out `kubevip flush`, or stop it first\n",
-			host.standby);
+			kvf_turn_standby() ? kvf_turn_standby() : "another process");
 		leave_with(1);
 	}
 	if (!sum.sink_up && kvf_host_now() - host.start_ms >= FLUSH_LIMIT_MS) {
@@ -338,7 +308,7 @@ static void tick(struct kvf_event *t)
 {
 	(void)t;
 	enter(NULL);
-	take_turn();
+	kvf_turn_take(host.draft);
 	kvip_recon_tick(host.recon, kvf_host_now());
 	if (host.opt.flush_and_exit)
 		flush_and_exit();
@@ -352,19 +322,6 @@ static void tick(struct kvf_event *t)
 }
 
 /* ---- life ---- */
-
-static void set_paths(void)
-{
-	char lock_path[512];
-
-	snprintf(lock_path, sizeof(lock_path), "%s/kubevip.lock", frr_vtydir);
-	kvf_lock_init(lock_path);
-	if (host.opt.state_path)
-		snprintf(host.state_path, sizeof(host.state_path), "%s", host.opt.state_path);
-	else
-		snprintf(host.state_path, sizeof(host.state_path), "%s/kubevip.state",
-			 access(STATE_DIR, F_OK) == 0 ? STATE_DIR : frr_vtydir);
-}
 
 void kvf_host_init(const struct kvf_host_options *options)
 {
@@ -383,7 +340,11 @@ void kvf_host_init(const struct kvf_host_options *options)
 		zlog_err("kubevip: out of memory");
 		exit(1);
 	}
-	set_paths();
+	kvf_turn_init(&(struct kvf_turn_options){
+		.name = host.opt.name,
+		.state_path = host.opt.state_path,
+		.flush = host.opt.flush_and_exit,
+	});
 	kvf_zebra_init(host.opt.loop, host.opt.privs, &zh);
 	if (!host.opt.in_bgpd)
 		kvf_facts_on_plist_change(kvf_host_conf_changed);
@@ -402,6 +363,7 @@ void kvf_host_start(void)
 {
 	const struct kvip_recon_deps rd = {
 		.sink = &kvf_zebra_ops,
+		.node_sink = host.opt.bgp_sink,
 		.nhsets = host.nhsets,
 		.log = &host.log,
 	};
@@ -425,7 +387,8 @@ void kvf_host_start(void)
 		zlog_err("kubevip: cannot start: %s", strerror(errno));
 		exit(1);
 	}
-	take_turn();
+	kvf_turn_start(host.recon, host.nhsets);
+	kvf_turn_take(host.draft);
 	kvf_event_add_read(host.opt.loop, on_wake, NULL, host.wake_fd, &host.t_wake);
 	kvf_zebra_start(host.recon);
 	tick(NULL);
@@ -442,6 +405,7 @@ void kvf_host_stop(void)
 	kvf_event_cancel(&host.t_facts);
 	kvf_event_cancel(&host.t_wake);
 	kvf_event_cancel(&host.t_work);
+	kvf_event_cancel(&host.t_again);
 	kvf_event_cancel(&host.t_tick);
 	kvf_zebra_stop();
 	kvip_engine_free(host.engine);
@@ -449,11 +413,10 @@ void kvf_host_stop(void)
 	kvip_http_free(host.http);
 	kvip_mailbox_free(host.mailbox);
 	kvip_recon_free(host.recon);
-	kvf_record_close();
+	kvf_turn_stop();
 	kvip_conf_unref(host.draft);
 	kvip_nhsets_free(host.nhsets);
 	close(host.wake_fd);
-	kvf_lock_release();
 }
 
 struct kvip_conf *kvf_host_conf(void)
@@ -483,7 +446,7 @@ const struct kvip_meter *kvf_host_meter(void)
 
 const char *kvf_host_standby(void)
 {
-	return host.standby[0] ? host.standby : NULL;
+	return kvf_turn_standby();
 }
 
 void kvf_host_flush(bool on)
@@ -492,10 +455,20 @@ void kvf_host_flush(bool on)
 	schedule_work(NULL);
 }
 
+void kvf_host_recheck(void)
+{
+	if (!host.recon)
+		return;
+	kvip_recon_recheck(host.recon);
+	schedule_work(NULL);
+}
+
 size_t kvf_host_clear_orphans(void)
 {
-	size_t n = kvip_recon_clear_suspects(host.recon);
+	size_t n;
 
+	kvf_turn_order_leave();
+	n = kvip_recon_clear_suspects(host.recon);
 	kvip_engine_clear_orphans(host.engine);
 	kvf_worker_wake();
 	return n;

@@ -21,6 +21,8 @@ struct kvf_host_options {
 	/* The module: libfrr's one hook for prefix-lists is bgpd's, so ours are looked at each
 	 * second. */
 	bool in_bgpd;
+	/* `inject bgp`: bgpd's table, in the module; NULL: there is none. Its context is NULL. */
+	const struct kvip_sink_ops *bgp_sink;
 	/** loading - is a configuration load under way? NULL: kvf_host_conf_load() says so. */
 	bool (*loading)(void);
 };
@@ -50,6 +52,9 @@ const struct kvip_meter *kvf_host_meter(void);
 const char *kvf_host_standby(void);
 void kvf_host_flush(bool on);
 size_t kvf_host_clear_orphans(void);
+/** kvf_host_recheck - bgpd's redistribution may have changed: what was announced there is announced
+ *  again soon. */
+void kvf_host_recheck(void);
 /** kvf_host_wake - an order was given to the engine. */
 void kvf_host_wake(void);
 kvip_msec kvf_host_now(void);

@@ -14,6 +14,7 @@
 
 static struct {
 	char path[512];
+	char before[128]; /* what the file said when we took it */
 	int fd;
 	bool held;
 } lock = { .fd = -1 };
@@ -23,24 +24,29 @@ void kvf_lock_init(const char *path)
 	snprintf(lock.path, sizeof(lock.path), "%s", path);
 }
 
-static void read_holder(char *holder, size_t size)
+static void read_holder(int fd, char *holder, size_t size)
 {
-	ssize_t n = pread(lock.fd, holder, size - 1, 0);
+	ssize_t n = pread(fd, holder, size - 1, 0);
 
 	holder[n > 0 ? n : 0] = '\0';
 	holder[strcspn(holder, "\n")] = '\0';
-	if (!holder[0])
-		snprintf(holder, size, "another process");
 }
 
-static void write_holder(const char *name)
+/* A failure leaves "another process" in people's show output, and kvf_lock_last_was() says no. */
+static void write_holder(const char *text)
 {
-	char text[128];
-	int n = snprintf(text, sizeof(text), "%s (pid %ld)\n", name, (long)getpid());
+	ssize_t n = (ssize_t)strlen(text);
 
-	/* for people only: a failure leaves "another process" in their show output */
 	if (ftruncate(lock.fd, 0) || pwrite(lock.fd, text, (size_t)n, 0) != n)
 		return;
+}
+
+static void write_self(const char *name)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "%s (pid %ld)\n", name, (long)getpid());
+	write_holder(text);
 }
 
 bool kvf_lock_try(const char *name, char *holder, size_t size)
@@ -55,11 +61,14 @@ bool kvf_lock_try(const char *name, char *holder, size_t size)
 		return false;
 	}
 	if (flock(lock.fd, LOCK_EX | LOCK_NB)) {
-		read_holder(holder, size);
+		read_holder(lock.fd, holder, size);
+		if (!holder[0])
+			snprintf(holder, size, "another process");
 		return false;
 	}
 	lock.held = true;
-	write_holder(name);
+	read_holder(lock.fd, lock.before, sizeof(lock.before));
+	write_self(name);
 	return true;
 }
 
@@ -68,10 +77,35 @@ bool kvf_lock_held(void)
 	return lock.held;
 }
 
+bool kvf_lock_last_was(const char *name)
+{
+	char last[sizeof(lock.before)] = "";
+	size_t n = strlen(name);
+	int fd;
+
+	if (lock.held) {
+		memcpy(last, lock.before, sizeof(last));
+	} else {
+		fd = open(lock.path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			return false;
+		read_holder(fd, last, sizeof(last));
+		close(fd);
+	}
+	return strncmp(last, name, n) == 0 && strncmp(last + n, " (pid ", 6) == 0;
+}
+
 void kvf_lock_release(void)
 {
 	if (lock.fd >= 0)
 		close(lock.fd);
 	lock.fd = -1;
 	lock.held = false;
+}
+
+void kvf_lock_give_back(void)
+{
+	if (lock.held)
+		write_holder(lock.before);
+	kvf_lock_release();
 }

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/** kvf_lock_path - PATH of the lock, once before the first try. */
+/** kvf_lock_init - PATH of the lock, once before the first try. */
 void kvf_lock_init(const char *path);
 /**
  * kvf_lock_try - take the lock, or find out who has it
@@ -15,4 +15,9 @@ void kvf_lock_init(const char *path);
  */
 bool kvf_lock_try(const char *name, char *holder, size_t size);
 bool kvf_lock_held(void);
+/** kvf_lock_last_was - was the last one to hold it, before us, a process of this name? It was the last
+ *  to inject. False while nobody has held it since the boot. */
+bool kvf_lock_last_was(const char *name);
 void kvf_lock_release(void);
+/** kvf_lock_give_back - release it as if we had never held it. */
+void kvf_lock_give_back(void);
