@@ -13,6 +13,7 @@
 
 #include "frr-module/bgp_kubevip.h"
 #include "frr-module/bgp_kubevip_explain.h"
+#include "frr-module/bgp_kubevip_sink.h"
 
 #include "frr/kvf_cmd.h"
 #include "frr/kvf_host.h"
@@ -45,6 +46,7 @@ static int engine_start(void *loop, char *why, size_t size)
 		.privs = &bgpd_privs,
 		.name = "bgpd",
 		.in_bgpd = true,
+		.bgp_sink = &bgp_kubevip_sink,
 		.loading = bgp_config_inprocess,
 	});
 	if (kvf_cmd_init(true)) {
@@ -52,6 +54,7 @@ static int engine_start(void *loop, char *why, size_t size)
 		return -1;
 	}
 	bgp_kubevip_explain_init();
+	bgp_kubevip_sink_watch();
 	hook_register(frr_config_post, start);
 	hook_register(frr_early_fini, stop);
 	return 0;

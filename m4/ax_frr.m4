@@ -77,8 +77,30 @@ AC_DEFUN([KUBEVIP_FRR_PROBES], [
     [AC_COMPILE_IFELSE([AC_LANG_PROGRAM([[#include <zebra.h>
 #include "zclient.h"]], [[struct zclient z; (void)z.nexthop_update;]])],
       [kubevip_cv_frr_zclient_nexthop=yes], [kubevip_cv_frr_zclient_nexthop=no])])
+  AC_CACHE_CHECK([whether bgp_redistribute_add knows SRv6], [kubevip_cv_frr_redistribute_seg6],
+    [AC_COMPILE_IFELSE([AC_LANG_PROGRAM([[#include <zebra.h>
+#include "bgpd/bgpd.h"
+#include "bgpd/bgp_route.h"]],
+        [[bgp_redistribute_add(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);]])],
+      [kubevip_cv_frr_redistribute_seg6=yes], [kubevip_cv_frr_redistribute_seg6=no])])
+  AC_CACHE_CHECK([whether bgp_process is told the path], [kubevip_cv_frr_process_path],
+    [AC_COMPILE_IFELSE([AC_LANG_PROGRAM([[#include <zebra.h>
+#include "bgpd/bgpd.h"
+#include "bgpd/bgp_route.h"]], [[bgp_process(0, 0, 0, 0, 0);]])],
+      [kubevip_cv_frr_process_path=yes], [kubevip_cv_frr_process_path=no])])
+  AC_CACHE_CHECK([for bgp_path_info_mark_for_delete], [kubevip_cv_frr_mark_for_delete],
+    [AC_COMPILE_IFELSE([AC_LANG_PROGRAM([[#include <zebra.h>
+#include "bgpd/bgpd.h"
+#include "bgpd/bgp_route.h"]], [[void *f = bgp_path_info_mark_for_delete; (void)f;]])],
+      [kubevip_cv_frr_mark_for_delete=yes], [kubevip_cv_frr_mark_for_delete=no])])
   CPPFLAGS=$save_CPPFLAGS CFLAGS=$save_CFLAGS
   AS_IF([test "x$kubevip_cv_frr_event" = xyes], [FRR_CPPFLAGS="$FRR_CPPFLAGS -DHAVE_FRR_EVENT"])
   AS_IF([test "x$kubevip_cv_frr_zclient_nexthop" = xyes],
     [FRR_CPPFLAGS="$FRR_CPPFLAGS -DHAVE_FRR_ZCLIENT_NEXTHOP_CALLBACK"])
+  AS_IF([test "x$kubevip_cv_frr_redistribute_seg6" = xyes],
+    [FRR_CPPFLAGS="$FRR_CPPFLAGS -DHAVE_FRR_REDISTRIBUTE_SEG6"])
+  AS_IF([test "x$kubevip_cv_frr_process_path" = xyes],
+    [FRR_CPPFLAGS="$FRR_CPPFLAGS -DHAVE_FRR_BGP_PROCESS_PATH"])
+  AS_IF([test "x$kubevip_cv_frr_mark_for_delete" = xyes],
+    [FRR_CPPFLAGS="$FRR_CPPFLAGS -DHAVE_FRR_PATH_MARK_FOR_DELETE"])
 ])
