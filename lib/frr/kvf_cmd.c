@@ -60,6 +60,10 @@ static const struct exec_row exec_rows[] = {
 	{ SHOW, KVF_SHOW_CLUSTER, "show kubevip cluster [NAME] [json]",
 	  SHOW_STR KUBEVIP_HELP
 	  "Servers, watches and errors of clusters\nName of the cluster\n" JSON_HELP },
+	{ SHOW, KVF_SHOW_OBSERVE, "show kubevip observe " VIP_SYNTAX " [json]",
+	  SHOW_STR KUBEVIP_HELP
+	  "What would be routed, beside what others route today\n"
+	  "One VIP\nVIPs in a prefix\nOne VIP\nVIPs in a prefix\n" JSON_HELP },
 	{ SHOW, KVF_SHOW_HISTORY, "show kubevip history " VIP_SYNTAX " [json]",
 	  SHOW_STR KUBEVIP_HELP
 	  "The last changes of routes, and how long they took\n"

@@ -25,6 +25,7 @@ enum kvf_show {
 	KVF_SHOW_NODE,
 	KVF_SHOW_CLUSTER, /* name */
 	KVF_SHOW_CHECK,
+	KVF_SHOW_OBSERVE,         /* address or prefix */
 	KVF_SHOW_HISTORY,         /* address or prefix */
 	KVF_SHOW_EXPLAIN_VIP,     /* argument: address */
 	KVF_SHOW_EXPLAIN_SERVICE, /* NAMESPACE/NAME */

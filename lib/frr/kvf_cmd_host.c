@@ -11,6 +11,7 @@
 #include "frr/kvf_explain.h"
 #include "frr/kvf_host.h"
 #include "frr/kvf_record.h"
+#include "frr/kvf_rib.h"
 
 #include "vip/kvip_show.h"
 
@@ -54,6 +55,41 @@ static int show_inside(prefix_show_fn *fn, const struct kvip_show_ctx *s, const 
 	return fn(s, &only, json, out);
 }
 
+struct lookup {
+	struct kvf_rib rib;
+	struct kvf_rib_route route;
+	char protocol[8];
+};
+
+static int look_up(void *ctx, const struct kvip_prefix *p, struct kvip_found *out)
+{
+	struct lookup *l = ctx;
+	int rc = kvf_rib_find(&l->rib, p, &l->route);
+
+	if (rc <= 0)
+		return rc;
+	*out = (struct kvip_found){
+		.present = true,
+		.protocol = kvf_rib_protocol(l->route.protocol, l->protocol),
+		.nhs = l->route.nhs,
+		.n = l->route.n,
+	};
+	return 0;
+}
+
+static int observe(const struct kvip_show_ctx *s, const struct kvip_prefix *only, bool json,
+		   struct kvip_buf *out)
+{
+	struct lookup l;
+	int rc = kvf_rib_open(&l.rib);
+
+	if (rc)
+		return rc;
+	rc = kvip_show_observe(s, only, look_up, &l, json, out);
+	kvf_rib_close(&l.rib);
+	return rc;
+}
+
 static int explain_vip(const struct kvip_show_ctx *s, const char *arg, bool json,
 		       struct kvip_buf *out, struct kvip_err *err)
 {
@@ -95,6 +131,8 @@ static int show(enum kvf_show what, const char *arg, bool json, struct kvip_buf 
 		return kvip_show_overview(&s, json, out);
 	case KVF_SHOW_VIP:
 		return show_inside(kvip_show_vips, &s, arg, json, out, err);
+	case KVF_SHOW_OBSERVE:
+		return show_inside(observe, &s, arg, json, out, err);
 	case KVF_SHOW_HISTORY:
 		return show_inside(kvip_show_history, &s, arg, json, out, err);
 	case KVF_SHOW_SERVICE:

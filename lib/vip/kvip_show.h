@@ -59,6 +59,19 @@ int kvip_show_explain_service(const struct kvip_show_ctx *s, const char *name,
 			      struct kvip_buf *out);
 /** kvip_show_json_finding - {"kind","cluster","object","text"}. */
 void kvip_show_json_finding(struct kvip_jsonw *w, const struct kvip_finding *f);
+/* A route that somebody has for a prefix. */
+struct kvip_found {
+	bool present;
+	const char *protocol;
+	const struct kvip_addr *nhs; /* lives until the next look-up */
+	size_t n;
+};
+/** Return: 0, negative errno: it cannot be said. */
+typedef int kvip_lookup_fn(void *ctx, const struct kvip_prefix *p, struct kvip_found *out);
+/** kvip_show_observe - VIPs inside @only (NULL: all) beside the routes that others have for them.
+ *  Return: also what @lookup failed with. */
+int kvip_show_observe(const struct kvip_show_ctx *s, const struct kvip_prefix *only,
+		      kvip_lookup_fn *lookup, void *ctx, bool json, struct kvip_buf *out);
 /** kvip_show_dry_run - findings, VIPs, Services and nodes one after the other; JSON: one object
  * with `vips`, `services`, `nodes` and `findings`. */
 int kvip_show_dry_run(const struct kvip_show_ctx *s, bool json, struct kvip_buf *out);
