@@ -51,7 +51,7 @@ static uint8_t address_kinds(struct json_object *list)
 	return bits;
 }
 
-/* Two well-known communities have another name in FRR (bgpd/bgp_community.c, community_str2com()).
+/* Two well-known communities have another name in FRR (bgpd/bgp_community.c, community_gettoken()).
  */
 static const char *frr_name(const char *community)
 {
