@@ -255,8 +255,6 @@ static int parse_list(struct parser *p, struct requirement *r)
 				add_value(p, r, "");
 			if (p->tok == TOK_CLOSE)
 				return 0;
-			if (p->tok == TOK_COMMA)
-				advance(p);
 		} else {
 			return unexpected(p, "',' or a value");
 		}

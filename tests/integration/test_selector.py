@@ -28,7 +28,8 @@ KEYS = ["app", "tier", "n", "in", "notin", "example.com/role", "x-1"]
 TABLE = [
     "app", "!app", "app=web", "app==web", "app!=web", "app = web", "app= web", "!tier",
     "app in (web,db)", "app in (web, db)", "app notin (web)", "app in ()", "app notin ()",
-    "app in (,web)", "app in (web,)", "app in (,)", "app in (web,,db)", "app=", "app!=", "app==",
+    "app in (,web)", "app in (web,)", "app in (,)", "app in (web,,db)",
+    "app in (web,,)", "app in (,,)", "app in (web, , , db)", "app notin (,,web,,)", "app=", "app!=", "app==",
     "n>1", "n<10", "n>2,n<11", "n > 1", "app>1", "n>x", "n>", "n<1.5", "n>-1",
     "app=web,tier=db", "app=web,!tier", "app,tier,n", "app=web,app=db", "app=web,app!=db",
     "in", "in in (in)", "notin in (in,notin)", "in=notin", "notin notin (in)", "!in",
