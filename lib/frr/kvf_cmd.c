@@ -12,6 +12,7 @@
 #include <zebra.h>
 
 #include "frr/kvf_cmd.h"
+#include "frr/kvf_rmap.h"
 
 #include "base/kvip_limits.h"
 #include "vip/kvip_conf.h"
@@ -29,7 +30,7 @@
 #define JSON_HELP    "JavaScript Object Notation\n"
 #define CLUSTER_HELP "A Kubernetes cluster\nName of the cluster\n"
 
-enum family { CONFIG, SHOW, ORDER, DEBUG, SHOW_DEBUG };
+enum family { CONFIG, SHOW, SHOW_RUNNING, ORDER, DEBUG, SHOW_DEBUG, MATCH };
 
 struct exec_row {
 	enum family family;
@@ -71,6 +72,8 @@ static const struct exec_row exec_rows[] = {
 	{ SHOW, KVF_SHOW_CHECK, "show kubevip check [json]",
 	  SHOW_STR KUBEVIP_HELP
 	  "What in the configuration and on this host cannot work\n" JSON_HELP },
+	{ SHOW_RUNNING, 0, "show kubevip running-config",
+	  SHOW_STR KUBEVIP_HELP "Our lines in force, whichever file they are saved in\n" },
 	{ ORDER, KVF_ORDER_RELIST, "clear kubevip cluster NAME",
 	  CLEAR_STR KUBEVIP_HELP "List everything of a cluster again\nName of the cluster\n" },
 	{ ORDER, KVF_ORDER_ACCEPT, "clear kubevip withdraw-guard [cluster NAME]",
@@ -267,6 +270,17 @@ static int write_config(struct vty *vty)
 	return lines;
 }
 
+/* FRR's own `show running-config` does not have them in a vtysh where kubewatch is the shell. */
+static int run_show_running(const struct cmd_element *el, struct vty *vty, int argc,
+			    struct cmd_token *argv[])
+{
+	(void)el;
+	(void)argc;
+	(void)argv;
+	write_config(vty);
+	return CMD_SUCCESS;
+}
+
 static struct cmd_node kubevip_node = {
 	.name = "kubevip",
 	.node = KUBEVIP_NODE,
@@ -282,12 +296,16 @@ static int (*handler_of(enum family family))(const struct cmd_element *, struct 
 		return run_config;
 	case SHOW:
 		return run_show;
+	case SHOW_RUNNING:
+		return run_show_running;
 	case ORDER:
 		return run_order;
 	case DEBUG:
 		return run_debug;
 	case SHOW_DEBUG:
 		return run_show_debug;
+	case MATCH: /* the bgpd module has its own; here they are for vtysh */
+		break;
 	}
 	return NULL;
 }
@@ -360,6 +378,22 @@ static int add_exec(void)
 	return rc;
 }
 
+/* vtysh must know these whatever bgpd has loaded: a line it refuses leaves a bare permit behind
+ * (rules R5). */
+static int add_matches(void)
+{
+	int rc;
+
+	if (table.hooks)
+		return 0;
+	rc = add(RMAP_NODE, MATCH, 0, false, kvip_strdup(KVF_RMAP_SYNTAX),
+		 kvip_strdup(KVF_RMAP_HELP));
+	if (!rc)
+		rc = add(RMAP_NODE, MATCH, 0, true, kvip_strdup(KVF_RMAP_NO_SYNTAX),
+			 kvip_strdup(KVF_RMAP_NO_HELP));
+	return rc;
+}
+
 static int add_debug(enum node_type node, bool negate)
 {
 	return add(node, DEBUG, 0, negate,
@@ -402,7 +436,7 @@ static int make_commands(void)
 {
 	int rc;
 
-	table.size = 3 * kvip_conf_grammar_n + array_size(exec_rows) + 8;
+	table.size = 3 * kvip_conf_grammar_n + array_size(exec_rows) + 10;
 	table.commands = kvip_calloc(table.size, sizeof(*table.commands));
 	if (!table.commands)
 		return -ENOMEM;
@@ -411,6 +445,8 @@ static int make_commands(void)
 		rc = add_exec();
 	if (!rc)
 		rc = add_debugs();
+	if (!rc)
+		rc = add_matches();
 	if (rc)
 		free_commands();
 	return rc;
@@ -431,6 +467,13 @@ static int install(const struct kvf_cmd_hooks *hooks, int daemons)
 	for (size_t i = 0; i < table.n; i++)
 		_install_element(table.commands[i].node, &table.commands[i].element);
 	return 0;
+}
+
+int kvf_cmd_node(const struct cmd_element *el)
+{
+	const struct command *c = command_of(el);
+
+	return c >= table.commands && c < table.commands + table.n ? (int)c->node : -1;
 }
 
 int kvf_cmd_install(const struct kvf_cmd_hooks *hooks)

@@ -18,6 +18,8 @@
 
 #include <stdbool.h>
 
+struct cmd_element;
+
 enum kvf_show {
 	KVF_SHOW_OVERVIEW,
 	KVF_SHOW_VIP,     /* argument: address or prefix */
@@ -64,9 +66,13 @@ struct kvf_cmd_hooks {
  */
 int kvf_cmd_install(const struct kvf_cmd_hooks *hooks) KVIP_USE_RESULT;
 /**
- * kvf_cmd_install_vtysh - the same commands for vtysh, which sends the lines on
+ * kvf_cmd_install_vtysh - the same commands for vtysh, which sends the lines on, and `match kubevip`
+ * in route-maps
  * @daemons: VTYSH_BGPD
+ * Return: 0, -ENOMEM (nothing is installed).
  */
 int kvf_cmd_install_vtysh(int daemons) KVIP_USE_RESULT;
+/** kvf_cmd_node - the node where a command was installed, if it is one of these; else -1. */
+int kvf_cmd_node(const struct cmd_element *el);
 /** kvf_cmd_init - install the commands over kvf_host (kvf_cmd_host.c). Return: 0, -ENOMEM. */
 int kvf_cmd_init(bool in_bgpd) KVIP_USE_RESULT;

@@ -25,6 +25,8 @@ static enum kvf_order ordered;
 static char argument[64];
 static bool json;
 static unsigned int debug_mask;
+static const struct cmd_element *matched;
+static int in_vtysh; /* which walks up the nodes itself */
 
 static int conf_line(int argc, const char *const *argv, bool negate, struct kvip_err *err)
 {
@@ -97,7 +99,7 @@ static int run(enum node_type node, const char *line)
 	XFREE(MTYPE_TMP, said);
 	vty->node = node;
 	buffer_reset(vty->obuf);
-	rc = cmd_execute(vty, line, NULL, 0);
+	rc = cmd_execute(vty, line, &matched, in_vtysh);
 	said = buffer_getstr(vty->obuf);
 	return rc;
 }
@@ -327,6 +329,96 @@ START_TEST(debugging)
 }
 END_TEST
 
+static void visit(bool *visited)
+{
+	for (size_t i = 0; i < kvip_conf_grammar_n; i++)
+		visited[i] |= kvip_conf_grammar[i].syntax &&
+			      strcmp(matched->string + strlen("kubevip "),
+				     kvip_conf_grammar[i].syntax) == 0;
+}
+
+/* A row that is new in the grammar wants a line here, and so in every test that uses them. */
+START_TEST(every_row_has_a_line)
+{
+	bool *visited = calloc(kvip_conf_grammar_n, sizeof(*visited));
+
+	for (size_t i = 0; i < array_size(lines); i++) {
+		take(lines[i]);
+		visit(visited);
+	}
+	for (size_t i = 0; i < kvip_conf_grammar_n; i++)
+		ck_assert_msg(visited[i] || !kvip_conf_grammar[i].syntax, "no line for %s",
+			      kvip_conf_grammar[i].syntax);
+	free(visited);
+}
+END_TEST
+
+START_TEST(show_running_config_of_our_own)
+{
+	take("kubevip cluster lab shutdown");
+	take("debug kubevip api");
+	ck_assert_int_eq(run(ENABLE_NODE, "show kubevip running-config"), CMD_SUCCESS);
+	ck_assert_str_eq(said, "debug kubevip api\n!\nkubevip cluster lab shutdown\n");
+	ck_assert_int_ne(run(VIEW_NODE, "show kubevip running-config"), CMD_SUCCESS);
+	take("no debug kubevip api");
+}
+END_TEST
+
+static struct cmd_node rmap_node = {
+	.name = "routemap",
+	.node = RMAP_NODE,
+	.parent_node = CONFIG_NODE,
+	.prompt = "",
+};
+
+static void goes_to_bgpd(enum node_type node, enum node_type installed, const char *line)
+{
+	int rc = run(node, line);
+
+	ck_assert_msg(rc == CMD_SUCCESS_DAEMON, "%s: %d %s", line, rc, said);
+	ck_assert_int_eq(matched->daemon, 0x20);
+	ck_assert_int_eq(kvf_cmd_node(matched), installed);
+	ck_assert_ptr_null(matched->func);
+}
+
+START_TEST(vtysh_sends_everything_to_bgpd)
+{
+	static const char *const kinds[] = { "label tier=gold", "namespace prod",
+					     "service prod/web", "cluster lab",
+					     "class io.cilium/bgp-control-plane" };
+	static const char *const shows[] = {
+		"", " json", " vip", " vip fd00:77::/64 json", " node", " check", " cluster lab"
+	};
+	char line[512];
+
+	in_vtysh = 1;
+	install_node(&rmap_node);
+	ck_assert_int_eq(kvf_cmd_install_vtysh(0x20), 0);
+	for (size_t i = 0; i < array_size(lines); i++) {
+		goes_to_bgpd(CONFIG_NODE, CONFIG_NODE, lines[i]);
+		snprintf(line, sizeof(line), "no %s", lines[i]);
+		goes_to_bgpd(CONFIG_NODE, CONFIG_NODE, line);
+	}
+	for (size_t i = 0; i < array_size(shows); i++) {
+		snprintf(line, sizeof(line), "show kubevip%s", shows[i]);
+		goes_to_bgpd(VIEW_NODE, VIEW_NODE, line);
+	}
+	goes_to_bgpd(ENABLE_NODE, ENABLE_NODE, "show kubevip running-config");
+	goes_to_bgpd(ENABLE_NODE, ENABLE_NODE, "clear kubevip orphans");
+	goes_to_bgpd(CONFIG_NODE, CONFIG_NODE, "debug kubevip api");
+	for (size_t i = 0; i < array_size(kinds); i++) {
+		snprintf(line, sizeof(line), "match kubevip %s", kinds[i]);
+		goes_to_bgpd(RMAP_NODE, RMAP_NODE, line);
+		snprintf(line, sizeof(line), "no match kubevip %s", kinds[i]);
+		goes_to_bgpd(RMAP_NODE, RMAP_NODE, line);
+		snprintf(line, sizeof(line), "no match kubevip %.5s", kinds[i]);
+		goes_to_bgpd(RMAP_NODE, RMAP_NODE, line);
+	}
+	ck_assert_int_eq(run(ENABLE_NODE, "list"), CMD_SUCCESS);
+	ck_assert_int_eq(kvf_cmd_node(matched), -1);
+}
+END_TEST
+
 START_TEST(memory_may_run_out)
 {
 	for (int64_t nth = 1;; nth++) {
@@ -361,6 +453,9 @@ int main(void)
 	tcase_add_test(t, show_commands);
 	tcase_add_test(t, orders_need_the_enable_node);
 	tcase_add_test(t, debugging);
+	tcase_add_test(t, every_row_has_a_line);
+	tcase_add_test(t, show_running_config_of_our_own);
+	tcase_add_test(bare, vtysh_sends_everything_to_bgpd);
 	tcase_add_test(bare, memory_may_run_out);
 	suite_add_tcase(s, t);
 	suite_add_tcase(s, bare);
