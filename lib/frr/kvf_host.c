@@ -207,7 +207,8 @@ static bool is_loading(void)
 	return host.load_since && kvf_host_now() - host.load_since < LOAD_LIMIT_MS;
 }
 
-/* Half a configuration may say `inject zebra` where the whole one does not. */
+/* Half a configuration may say `inject zebra` where the whole one does not, and has not every
+ * range: it would withdraw what the other half routes (rules R4). */
 static bool ready_for_first(void)
 {
 	if (is_loading())
