@@ -92,6 +92,14 @@ def service(kube: KubeLab, name: str, vip: str, **labels: str) -> None:
     kube.service("prod", name, vip, labels={k.replace("_", "-"): v for k, v in labels.items()})
 
 
+def pool_step(kube: KubeLab, vip: str) -> tuple[str, str]:
+    """What `explain` says of an address and the cluster's pools: (reason, the pool's name)."""
+    steps = kube.show(f"vip {vip} explain")["steps"]
+    details = [detail for step in steps for detail in step.get("details", [])]
+    (found,) = [detail for detail in details if detail["name"] == "pool"]
+    return found["reason"], found["text"].split()[1]
+
+
 # ---- the seed ----------------------------------------------------------------------------------
 
 
@@ -108,6 +116,9 @@ def test_the_seeds_service(kube: KubeLab) -> None:
     assert (claim["reason"], claim["advertise"]) == ("selected", BLOCK)
     assert claim["selectedBy"] == "service labels"
     assert claim["pool"] == "mdhlabs-bgp-vip-pool-prod"
+    assert pool_step(kube, VIP) == ("in-pool", "mdhlabs-bgp-vip-pool-prod")
+    assert pool_step(kube, "192.168.77.20") == ("in-pool", "mdhlabs-bgp-vip-pool-dev"), "nobody's"
+    assert pool_step(kube, "192.168.77.255")[0] == "in-no-pool"
     kube.delete_service("prod", "cd-bgp-svc")
     kube.gone(VIP)
     assert kube.kinds(VIP) == ["announce", "withdraw"]
