@@ -124,6 +124,15 @@ void kvip_engine_each_vip(struct kvip_engine *e, kvip_vip_fn *fn, void *ctx);
 bool kvip_engine_show_vip(struct kvip_engine *e, const struct kvip_prefix *p, kvip_vip_fn *fn,
 			  void *ctx);
 
+/**
+ * kvip_engine_find_conflict - T0, locked: look through the table for VIPs with claims that do not go
+ * together, a slice at a time
+ * @at: where the last look ended (all zero: nowhere yet); moves on to the VIP found, or to the last
+ *      one looked at
+ * Return: 1: @at is in conflict; 0: none in this slice; -ENOENT: nor is there any behind it.
+ */
+int kvip_engine_find_conflict(struct kvip_engine *e, struct kvip_prefix *at) KVIP_USE_RESULT;
+
 typedef bool kvip_claim_fn(void *ctx, const struct kvip_claim_view *v);
 /** kvip_engine_each_claim - every LoadBalancer Service (and address), the unselected ones too, in
  *  order of cluster, namespace, name, address; and the Gateways that have no Service. */
@@ -177,6 +186,7 @@ struct kvip_engine_summary {
 	/* sum of a hash of (prefix, next hops, tag, distance) over decided routes: compare two
 	 * routers (F20) */
 	uint64_t table_digest;
+	uint64_t conflicts_begun; /* since the start */
 	uint64_t conf_generation;
 	size_t backlog; /* keys still to be decided */
 	/* node mode: the Node object that this router is; "": none, or unknown */

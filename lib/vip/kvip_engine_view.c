@@ -223,6 +223,29 @@ bool kvip_engine_show_vip(struct kvip_engine *e, const struct kvip_prefix *p, kv
 	return v != NULL;
 }
 
+/* Looking at one costs nanoseconds: no views are made. */
+#define CONFLICT_SLICE 4096
+
+int kvip_engine_find_conflict(struct kvip_engine *e, struct kvip_prefix *at)
+{
+	struct kvip_vip *v;
+	int rc = 0;
+
+	kvip_engine_lock_t0(e);
+	v = kvip_vip_after(&e->table, at);
+	for (int i = 0; v && i < CONFLICT_SLICE; i++, v = kvip_vip_next(v)) {
+		*at = v->prefix;
+		if (v->conflict) {
+			rc = 1;
+			break;
+		}
+	}
+	if (!v)
+		rc = -ENOENT;
+	kvip_engine_unlock(e);
+	return rc;
+}
+
 /* One walk over owners for kvip_engine_each_claim(). */
 struct claim_walk {
 	struct kvip_table *t;

@@ -75,3 +75,27 @@ int kvip_show_observe(const struct kvip_show_ctx *s, const struct kvip_prefix *o
 /** kvip_show_dry_run - findings, VIPs, Services and nodes one after the other; JSON: one object
  * with `vips`, `services`, `nodes` and `findings`. */
 int kvip_show_dry_run(const struct kvip_show_ctx *s, bool json, struct kvip_buf *out);
+
+/* For hosts that give out the same in their own form (YANG): what a VIP's line says. Borrowed for
+ * one call, which must not call the engine: its lock may be held. */
+struct kvip_show_vip {
+	struct kvip_prefix prefix;
+	const char *state;                   /* stable word */
+	enum kvip_reason reason;             /* the router's, if it has one, else the engine's */
+	const char *cluster;                 /* or NULL */
+	const struct kvip_route *decided;    /* or NULL; its nhs may be NULL */
+	const struct kvip_vip_view *vip;     /* NULL: the engine says nothing of it */
+	const struct kvip_route_view *route; /* NULL: T0 has none */
+};
+typedef bool kvip_show_vip_fn(void *ctx, const struct kvip_show_vip *v);
+/** kvip_show_each_vip - VIPs in prefix order, then routes of ours that no VIP speaks of; false from
+ * @fn stops. Return: 0, -ENOMEM. */
+int kvip_show_each_vip(const struct kvip_show_ctx *s, kvip_show_vip_fn *fn, void *ctx);
+/** kvip_show_one_vip - that of @p. Return: false: there is none. */
+bool kvip_show_one_vip(const struct kvip_show_ctx *s, const struct kvip_prefix *p,
+		       kvip_show_vip_fn *fn, void *ctx);
+
+const char *kvip_show_cluster_state(enum kvip_cluster_state state);
+/** kvip_show_cluster_error - the last error that keeps a cluster's data from being live, or
+ * NULL. */
+const char *kvip_show_cluster_error(const struct kvip_cluster_view *v);

@@ -40,11 +40,7 @@ void kvip_show_legend_render(const struct kvip_show_legend *l, struct kvip_buf *
 /** kvip_show_table - append the table and free it; its error becomes the buffer's. */
 void kvip_show_table(struct kvip_columns *t, struct kvip_buf *out);
 
-const char *kvip_show_cluster_state(enum kvip_cluster_state state);
 const char *kvip_show_nh_state(enum kvip_nh_state state);
-/** kvip_show_cluster_error - the last error that keeps a cluster's data from being live, or
- * NULL. */
-const char *kvip_show_cluster_error(const struct kvip_cluster_view *v);
 /** kvip_show_json_claim - one claim as an element of an array. */
 void kvip_show_json_claim(const struct kvip_show_ctx *s, struct kvip_jsonw *w,
 			  const struct kvip_claim_view *c);

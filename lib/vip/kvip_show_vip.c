@@ -22,6 +22,9 @@ struct show {
 	struct kvip_show_legend legend;
 	struct kvip_buf undecided; /* struct kvip_prefix after struct kvip_prefix, in order */
 	size_t n;
+	kvip_show_vip_fn *fn; /* of kvip_show_each_vip(): nothing is written */
+	void *fn_ctx;
+	bool stop;
 };
 
 /* One VIP as both sides see it. @vip NULL: a route that the engine says nothing of; @route NULL: T0
@@ -357,10 +360,27 @@ static void text_row(struct show *sh, const struct both *b)
 		kvip_columns_cell(sh->table, "%s", kvip_show_legend_word(&sh->legend, why(b)));
 }
 
+static void lend(struct show *sh, const struct both *b)
+{
+	const struct kvip_show_vip v = {
+		.prefix = b->prefix,
+		.state = state_word(sh, b),
+		.reason = why(b),
+		.cluster = cluster_name(b),
+		.decided = decided(b),
+		.vip = b->vip,
+		.route = b->route,
+	};
+
+	sh->stop = !sh->fn(sh->fn_ctx, &v);
+}
+
 static void show_both(struct show *sh, const struct both *b)
 {
 	sh->n++;
-	if (sh->json)
+	if (sh->fn)
+		lend(sh, b);
+	else if (sh->json)
 		json_both(sh, b);
 	else if (sh->detail)
 		text_detail(sh, b);
@@ -386,7 +406,7 @@ static bool on_vip(void *ctx, const struct kvip_vip_view *v)
 	if (b.route && !b.route->want)
 		kvip_buf_add(&sh->undecided, &b.prefix, sizeof(b.prefix));
 	show_both(sh, &b);
-	return true;
+	return !sh->stop;
 }
 
 static int prefix_order(const void *a, const void *b)
@@ -406,7 +426,7 @@ static bool on_route(void *ctx, const struct kvip_route_view *r)
 	if (n && bsearch(&b.prefix, sh->undecided.data, n, sizeof(b.prefix), prefix_order))
 		return true;
 	show_both(sh, &b);
-	return true;
+	return !sh->stop;
 }
 
 static int walk(struct show *sh)
@@ -416,7 +436,7 @@ static int walk(struct show *sh)
 	kvip_buf_init(&sh->undecided, KVIP_MAX_VIPS * sizeof(struct kvip_prefix));
 	if (sh->s->engine)
 		kvip_engine_each_vip(sh->s->engine, on_vip, sh);
-	if (sh->s->recon && !sh->undecided.err)
+	if (sh->s->recon && !sh->undecided.err && !sh->stop)
 		kvip_recon_each(sh->s->recon, on_route, sh);
 	rc = sh->undecided.err;
 	kvip_buf_done(&sh->undecided);
@@ -487,4 +507,25 @@ int kvip_show_vips(const struct kvip_show_ctx *s, const struct kvip_prefix *only
 			      "No VIP: nothing in a vip-range claims an address (see `show kubevip "
 			      "service`).\n");
 	return rc ? rc : out->err;
+}
+
+int kvip_show_each_vip(const struct kvip_show_ctx *s, kvip_show_vip_fn *fn, void *ctx)
+{
+	struct show sh = { .s = s, .fn = fn, .fn_ctx = ctx };
+
+	return walk(&sh);
+}
+
+bool kvip_show_one_vip(const struct kvip_show_ctx *s, const struct kvip_prefix *p,
+		       kvip_show_vip_fn *fn, void *ctx)
+{
+	struct show sh = { .s = s, .fn = fn, .fn_ctx = ctx };
+	struct kvip_route_view route;
+
+	if (s->engine && kvip_engine_show_vip(s->engine, p, on_vip, &sh))
+		return true;
+	if (!s->recon || !kvip_recon_find(s->recon, 0, p, &route))
+		return false;
+	show_both(&sh, &(struct both){ .route = &route, .prefix = *p });
+	return true;
 }

@@ -78,6 +78,7 @@ static bool passes_guard(const struct kvip_table *t, const struct kvip_vip *v)
 static void note_pick(struct kvip_table *t, struct kvip_vip *v, const struct kvip_pick *p)
 {
 	t->n_conflicts += (size_t)p->conflict - (size_t)v->conflict;
+	t->conflicts_begun += p->conflict && !v->conflict;
 	t->n_over_limit += (size_t)p->over_limit - (size_t)v->over_limit;
 	v->conflict = p->conflict;
 	v->over_limit = p->over_limit;

@@ -156,7 +156,8 @@ struct kvip_table {
 	kvip_msec now;
 	kvip_wall wall;
 	size_t n_told, n_as_restored, n_conflicts, n_over_limit, n_dirty;
-	bool room;       /* a cluster that was full no longer is */
+	uint64_t conflicts_begun; /* since the start */
+	bool room;                /* a cluster that was full no longer is */
 	uint64_t digest; /* sum over decided routes of a hash of each: see kvip_table_vip.c */
 	struct kvip_cache *garbage; /* to be freed when the lock is not held */
 	bool batch_open;            /* something was done since the last batch ended */

@@ -120,6 +120,33 @@ void kvip_engine_each_vip(struct kvip_engine *e, kvip_vip_fn *fn, void *fn_ctx)
 	fn(fn_ctx, &v);
 }
 
+struct search {
+	const struct kvip_prefix *p;
+	kvip_vip_fn *fn;
+	void *ctx;
+	bool found;
+};
+
+static bool search_vip(void *fn_ctx, const struct kvip_vip_view *v)
+{
+	struct search *s = fn_ctx;
+
+	if (kvip_prefix_cmp(&v->prefix, s->p) != 0)
+		return true;
+	s->found = true;
+	s->fn(s->ctx, v);
+	return false;
+}
+
+bool kvip_engine_show_vip(struct kvip_engine *e, const struct kvip_prefix *p, kvip_vip_fn *fn,
+			  void *fn_ctx)
+{
+	struct search s = { .p = p, .fn = fn, .ctx = fn_ctx };
+
+	kvip_engine_each_vip(e, search_vip, &s);
+	return s.found;
+}
+
 void kvip_engine_each_claim(struct kvip_engine *e, kvip_claim_fn *fn, void *fn_ctx)
 {
 	struct kvip_addr a = addr("192.168.77.1");
@@ -470,6 +497,64 @@ START_TEST(a_dry_run_says_would_be_routed)
 }
 END_TEST
 
+/* "192.168.77.1/32 installed selected lab" for each, at most *@left. */
+struct lines {
+	char text[512];
+	int left;
+};
+
+static bool add_line(void *fn_ctx, const struct kvip_show_vip *v)
+{
+	struct lines *l = fn_ctx;
+	char p[KVIP_PREFIX_STRLEN];
+	size_t n = strlen(l->text);
+
+	snprintf(l->text + n, sizeof(l->text) - n, "%s %s %s %s%s\n",
+		 kvip_prefix_render(&v->prefix, p), v->state, kvip_reason_info(v->reason)->word,
+		 v->cluster ? v->cluster : "-", v->decided ? "" : " nothing decided");
+	return --l->left > 0;
+}
+
+START_TEST(vips_for_other_forms)
+{
+	static const char *const all[] = {
+		"192.168.77.1/32 installed selected lab\n",
+		"192.168.77.2/32 not-routed no-endpoints lab nothing decided\n",
+		"192.168.77.3/32 kept withdraw-guard-holds lab\n",
+		"192.168.77.4/32 kept none lab nothing decided\n",
+	};
+	char want[512] = "";
+	struct lines l;
+
+	for (int n = 1; n <= 4; n++) {
+		strcat(want, all[n - 1]);
+		l = (struct lines){ .left = n };
+		ck_assert_int_eq(kvip_show_each_vip(&ctx, add_line, &l), 0);
+		ck_assert_str_eq(l.text, want);
+	}
+}
+END_TEST
+
+START_TEST(one_vip_for_other_forms)
+{
+	static const struct {
+		const char *vip, *want;
+	} vips[] = {
+		{ "192.168.77.1", "192.168.77.1/32 installed selected lab\n" },
+		{ "192.168.77.2", "192.168.77.2/32 not-routed no-endpoints lab nothing decided\n" },
+		{ "192.168.77.9", "" },
+	};
+
+	for (size_t i = 0; i < sizeof(vips) / sizeof(vips[0]); i++) {
+		struct kvip_prefix p = host(vips[i].vip);
+		struct lines l = { .left = 9 };
+
+		ck_assert_int_eq(kvip_show_one_vip(&ctx, &p, add_line, &l), vips[i].want[0] != 0);
+		ck_assert_str_eq(l.text, vips[i].want);
+	}
+}
+END_TEST
+
 START_TEST(services_as_json)
 {
 	struct json_object *o = parsed(kvip_show_services(&ctx, NULL, true, &out));
@@ -718,6 +803,8 @@ int main(void)
 	tcase_add_test(t, every_page_has_text);
 	tcase_add_test(t, memory_may_run_out_anywhere);
 	tcase_add_test(t, a_page_has_a_ceiling);
+	tcase_add_test(t, vips_for_other_forms);
+	tcase_add_test(t, one_vip_for_other_forms);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
