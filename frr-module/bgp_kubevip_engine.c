@@ -17,6 +17,7 @@
 
 #include "frr/kvf_cmd.h"
 #include "frr/kvf_host.h"
+#include "frr/kvf_yang.h"
 
 #include "bgpd/bgp_vty.h"
 #include "bgpd/bgpd.h"
@@ -41,6 +42,12 @@ static int stop(void)
 
 static int engine_start(void *loop, char *why, size_t size)
 {
+	struct kvip_err err;
+
+	if (kvf_yang_init_module(&err)) {
+		snprintf(why, size, "%s", err.text);
+		return -1;
+	}
 	kvf_host_init(&(struct kvf_host_options){
 		.loop = loop,
 		.privs = &bgpd_privs,

@@ -11,6 +11,7 @@
 
 #include "frr/kvf_cmd.h"
 #include "frr/kvf_host.h"
+#include "frr/kvf_yang.h"
 #include "kubewatch/kubewatch_offline.h"
 
 #include "command.h"
@@ -102,10 +103,9 @@ static struct frr_signal_t signals[] = {
 	{ .signal = SIGHUP, .handler = on_hup },
 };
 
-static const struct frr_yang_module_info *const kubewatch_yang_modules[] = {
-	&frr_filter_info,
-	&frr_interface_info,
-	&frr_vrf_info,
+static const struct frr_yang_module_info *kubewatch_yang_modules[] = {
+	&frr_filter_info, &frr_interface_info, &frr_vrf_info,
+	NULL, /* ours: put there before frr_init() */
 };
 
 FRR_DAEMON_INFO(kubewatch, KUBEWATCH,
@@ -169,6 +169,18 @@ static bool is_offline(int argc, char **argv)
 	return false;
 }
 
+static void add_model(void)
+{
+	struct kvip_err err;
+	const struct frr_yang_module_info *model = kvf_yang_info(&err);
+
+	if (!model) {
+		fprintf(stderr, "kubewatch: %s\n", err.text);
+		exit(1);
+	}
+	kubewatch_yang_modules[array_size(kubewatch_yang_modules) - 1] = model;
+}
+
 static void stay_in_place(void)
 {
 	privs.user = privs.group = privs.vty_group = NULL;
@@ -226,6 +238,7 @@ int main(int argc, char **argv)
 		stay_in_place();
 	frr_preinit(&kubewatch_di, argc, argv);
 	parse_options(argc, argv);
+	add_model();
 	loop = frr_init();
 	init_library();
 	init_host(loop);

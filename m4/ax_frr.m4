@@ -7,7 +7,7 @@
 # search order is --with-frr-src, pkg-config (FRR 10.7 and later), what frr-headers.sh has left in
 # the user's cache. Without FRR the engine and its unit tests are built all the same.
 #
-# Sets FRR_CPPFLAGS, FRR_LIBS, FRR_SBINDIR, FRR_MODULEDIR, FRR_VERSION and the conditional HAVE_FRR.
+# Sets FRR_CPPFLAGS, FRR_LIBS, FRR_SBINDIR, FRR_MODULEDIR, FRR_YANGDIR, FRR_VERSION and the conditional HAVE_FRR.
 
 AC_DEFUN([KUBEVIP_FRR], [
   AC_ARG_WITH([frr-src],
@@ -18,6 +18,8 @@ AC_DEFUN([KUBEVIP_FRR], [
     [AS_HELP_STRING([--with-frr-sbindir=DIR], [install kubewatch here instead of where FRR's daemons are])])
   AC_ARG_WITH([frr-moduledir],
     [AS_HELP_STRING([--with-frr-moduledir=DIR], [install the bgpd module here instead of where FRR looks for modules])])
+  AC_ARG_WITH([frr-yangdir],
+    [AS_HELP_STRING([--with-frr-yangdir=DIR], [install the YANG model here instead of where FRR's are])])
 
   frr_found=no
   frr_why=
@@ -48,6 +50,9 @@ AC_DEFUN([KUBEVIP_FRR], [
     test -n "$FRR_SBINDIR" || FRR_SBINDIR=/usr/lib/frr
     test -z "$with_frr_sbindir" || FRR_SBINDIR=$with_frr_sbindir
     test -z "$with_frr_moduledir" || FRR_MODULEDIR=$with_frr_moduledir
+    FRR_YANGDIR=`sed -n 's/^#define YANG_MODELS_PATH "\(.*\)"/\1/p' "$frr_src/config.h"`
+    test -n "$FRR_YANGDIR" || FRR_YANGDIR=/usr/share/yang
+    test -z "$with_frr_yangdir" || FRR_YANGDIR=$with_frr_yangdir
 
     PKG_CHECK_MODULES([LIBYANG], [libyang])
     frr_found=yes
@@ -59,6 +64,7 @@ AC_DEFUN([KUBEVIP_FRR], [
   AC_SUBST([FRR_LIBS])
   AC_SUBST([FRR_SBINDIR])
   AC_SUBST([FRR_MODULEDIR])
+  AC_SUBST([FRR_YANGDIR])
   AC_SUBST([FRR_VERSION])
   AM_CONDITIONAL([HAVE_FRR], [test "x$frr_found" = xyes])
 ])

@@ -145,16 +145,13 @@ static int run_config(const struct cmd_element *el, struct vty *vty, int argc,
 	for (int i = skip; i < argc && n < CMD_ARGC_MAX; i++)
 		words[n++] = word_of(argv[i]);
 	if (!c->negate && !table.hooks->in_bgpd && is_inject_bgp(n, words))
-		rc = kvip_err_set(
-			&err, -EINVAL,
-			"inject: `bgp` works only inside bgpd (the module): use `zebra` or "
-			"`observe`");
+		rc = kvip_err_set(&err, -EINVAL, KVF_INJECT_BGP_REFUSED);
 	else
-		rc = table.hooks->conf_line(n, words, c->negate, &err);
-	if (rc) {
+		rc = table.hooks->conf_line(vty, n, words, c->negate, &err);
+	if (rc < 0)
 		complain(vty, &err, rc);
+	if (rc)
 		return CMD_WARNING_CONFIG_FAILED;
-	}
 	if (err.text[0])
 		vty_out(vty, "%% %s\n", err.text);
 	return CMD_SUCCESS;

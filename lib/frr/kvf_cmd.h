@@ -19,6 +19,10 @@
 #include <stdbool.h>
 
 struct cmd_element;
+struct vty;
+
+#define KVF_INJECT_BGP_REFUSED                                                                     \
+	"inject: `bgp` works only inside bgpd (the module): use `zebra` or `observe`"
 
 enum kvf_show {
 	KVF_SHOW_OVERVIEW,
@@ -44,8 +48,9 @@ enum kvf_order {
 /* All hooks run on T0 and may print through nothing but their out-parameters. */
 struct kvf_cmd_hooks {
 	/** conf_line - kvip_conf_line() on the configuration being edited; arguments and results
-	 * are its. */
-	int (*conf_line)(int argc, const char *const *argv, bool negate, struct kvip_err *err);
+	 * are its. Positive: refused, and @vty has been told why. */
+	int (*conf_line)(struct vty *vty, int argc, const char *const *argv, bool negate,
+			 struct kvip_err *err);
 	/** conf_render - every line in force, for `show running-config` and `write`. */
 	int (*conf_render)(struct kvip_buf *out);
 	/** show - @arg: as the command names it, or NULL. Return: 0; negative with @err. */

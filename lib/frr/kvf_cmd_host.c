@@ -12,6 +12,7 @@
 #include "frr/kvf_host.h"
 #include "frr/kvf_record.h"
 #include "frr/kvf_rib.h"
+#include "frr/kvf_yang.h"
 
 #include "vip/kvip_show.h"
 
@@ -20,9 +21,10 @@
 #include <errno.h>
 #include <time.h>
 
-static int conf_line(int argc, const char *const *argv, bool negate, struct kvip_err *err)
+static int conf_line(struct vty *vty, int argc, const char *const *argv, bool negate,
+		     struct kvip_err *err)
 {
-	int rc = kvip_conf_line(kvf_host_conf(), argc, argv, negate, err);
+	int rc = kvf_yang_line(vty, argc, argv, negate, err);
 
 	if (!rc)
 		kvf_host_conf_changed();
@@ -112,10 +114,9 @@ static int explain_service(const struct kvip_show_ctx *s, const char *arg, bool 
 	return rc;
 }
 
-static int show(enum kvf_show what, const char *arg, bool json, struct kvip_buf *out,
-		struct kvip_err *err)
+static void look(struct kvip_show_ctx *s)
 {
-	const struct kvip_show_ctx s = {
+	*s = (struct kvip_show_ctx){
 		.engine = kvf_host_engine(),
 		.recon = kvf_host_recon(),
 		.conf = kvf_host_conf(),
@@ -125,7 +126,14 @@ static int show(enum kvf_show what, const char *arg, bool json, struct kvip_buf 
 		.standby = kvf_host_standby(),
 		.state_note = kvf_record_note(),
 	};
+}
 
+static int show(enum kvf_show what, const char *arg, bool json, struct kvip_buf *out,
+		struct kvip_err *err)
+{
+	struct kvip_show_ctx s;
+
+	look(&s);
 	switch (what) {
 	case KVF_SHOW_OVERVIEW:
 		return kvip_show_overview(&s, json, out);
@@ -199,10 +207,18 @@ int kvf_cmd_init(bool in_bgpd)
 		.conf_line = conf_line,
 		.conf_render = conf_render,
 		.show = show,
-		.order = order,
+		.order = kvf_yang_order,
 		.debug = debug,
+	};
+	static struct kvf_yang_hooks model = {
+		.conf = kvf_host_conf,
+		.set_conf = kvf_host_set_conf,
+		.order = order,
+		.look = look,
 	};
 
 	hooks.in_bgpd = in_bgpd;
+	model.in_bgpd = in_bgpd;
+	kvf_yang_set_hooks(&model);
 	return kvf_cmd_install(&hooks);
 }

@@ -17,6 +17,7 @@
 #include "frr/kvf_record.h"
 #include "frr/kvf_turn.h"
 #include "frr/kvf_worker.h"
+#include "frr/kvf_yang.h"
 #include "frr/kvf_zebra.h"
 
 #include "libfrr.h"
@@ -270,6 +271,14 @@ void kvf_host_conf_changed(void)
 		kvf_event_add_timer_ms(host.opt.loop, settled, NULL, SETTLE_MS, &host.t_settle);
 }
 
+void kvf_host_set_conf(struct kvip_conf *conf)
+{
+	conf->generation = host.draft->generation;
+	kvip_conf_unref(host.draft);
+	host.draft = conf;
+	kvf_host_conf_changed();
+}
+
 void kvf_host_conf_load(bool begins)
 {
 	host.load_since = begins ? kvf_host_now() : 0;
@@ -317,6 +326,7 @@ static void tick(struct kvf_event *t)
 		kvf_record_keep(host.engine, host.draft);
 	if (host.opt.in_bgpd && kvf_facts_plists_changed(host.draft))
 		kvf_host_conf_changed();
+	kvf_yang_notify();
 	leave(NULL, "tick");
 	schedule_work(NULL);
 	kvf_event_add_timer_ms(host.opt.loop, tick, NULL, TICK_MS, &host.t_tick);

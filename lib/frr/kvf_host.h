@@ -36,6 +36,8 @@ void kvf_host_stop(void);
 
 /* The configuration being edited. */
 struct kvip_conf *kvf_host_conf(void);
+/** kvf_host_set_conf - @conf takes its place, as kvf_host_conf_changed(); takes the reference. */
+void kvf_host_set_conf(struct kvip_conf *conf);
 /** kvf_host_conf_changed - a line was applied: it is published when the configuration has
  * settled. */
 void kvf_host_conf_changed(void);

@@ -28,8 +28,10 @@ static unsigned int debug_mask;
 static const struct cmd_element *matched;
 static int in_vtysh; /* which walks up the nodes itself */
 
-static int conf_line(int argc, const char *const *argv, bool negate, struct kvip_err *err)
+static int conf_line(struct vty *in, int argc, const char *const *argv, bool negate,
+		     struct kvip_err *err)
 {
+	ck_assert_ptr_eq(in, vty);
 	return kvip_conf_line(conf, argc, argv, negate, err);
 }
 
