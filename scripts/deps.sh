@@ -41,8 +41,13 @@ for_frr_10() {
 	[ "${major:-0}" -lt 10 ] || echo protobuf-c-compiler libprotobuf-c-dev
 }
 
+# Checks the YANG model: for tests alone.
+yanglint() {
+	[ "$wanted" = "$minimal" ] || one_of libyang2-tools libyang-tools
+}
+
 missing() {
-	for p in $wanted $(one_of libyang2-dev libyang-dev) $(for_frr_10); do
+	for p in $wanted $(one_of libyang2-dev libyang-dev) $(yanglint) $(for_frr_10); do
 		installed "$p" || echo "$p"
 	done
 }
