@@ -13,6 +13,7 @@ from typing import Iterator
 import pytest
 
 from tests.lab import Router, poll
+from tests.lab.seedlab import CLIENT_NETWORKS
 
 from .faillab import NODES, UPSTREAM, VIP, Scene, TypedRoutes, prefix_of, web
 from .shells import module_only
@@ -51,6 +52,24 @@ def port(watched: Scene) -> Iterator[Scene]:
     yield watched
     if f" {PORT}:" in watched.r1.space.run(["ip", "link"]):
         watched.r1.space.ip(f"link del {PORT}")
+
+
+@pytest.fixture
+def cable(watched: Scene) -> Iterator[Scene]:
+    """The scene, whose cable may be pulled.
+
+    Over a flap that the session outlives, zebra 8.4.4 takes r2's IPv6 route through its link-local
+    address for installed, which the kernel has dropped. A new session puts that right.
+    """
+    yield watched
+    watched.lab.set_cable("r1", True)
+    watched.r1.vty("bgpd", "clear bgp *")
+    for family, clients in CLIENT_NETWORKS.items():
+        poll(
+            lambda f=family, c=clients: c in watched.r1.kernel_routes(f),
+            30,
+            f"r1 has learned {clients} again",
+        )
 
 
 def add_port(scene: Scene) -> None:
@@ -119,8 +138,9 @@ def test_next_hops_are_let_go(watched: Scene) -> None:
 
 
 @module_only(BGPD)
-def test_bgpd_sees_its_cable(watched: Scene) -> None:
+def test_bgpd_sees_its_cable(cable: Scene) -> None:
     """Counts neither grow nor stay behind, and the session goes and comes with the link."""
+    watched = cable
     before = own_addresses(watched.r1)
     assert {count for count, _ in before.values()} == {1}
     remaining = {a: row for a, row in before.items() if row[1] != "lan"}
@@ -165,8 +185,9 @@ def test_bgpd_sees_its_interfaces(port: Scene) -> None:
     port.add(prefix_of(129))
 
 
-def test_bgpd_next_hop_that_is_a_node(watched: Scene, operator: TypedRoutes) -> None:
+def test_bgpd_next_hop_that_is_a_node(cable: Scene, operator: TypedRoutes) -> None:
     """zebra 8.4 keeps one answer for all that track an address: ours must not change bgpd's."""
+    watched = cable
     router, node = watched.r1, watched.lab.node("kube1").address[4]
     operator.add(f"ip route 0.0.0.0/0 {UPSTREAM} 50")
     session = [f"neighbor {node} remote-as 65001", "address-family ipv4 unicast"]
