@@ -91,10 +91,19 @@ static bool bgp_holds(void *ctx, const struct kvip_route *r)
 	return !taken_away;
 }
 
-static const struct kvip_sink_ops zebra = { "zebra",     zebra_announce, zebra_withdraw,
-					    zebra_track, NULL,           NULL };
-static const struct kvip_sink_ops bgp = { "bgp", bgp_announce, bgp_withdraw,
-					  NULL,  bgp_settling, bgp_holds };
+static const struct kvip_sink_ops zebra = {
+	.name = "zebra",
+	.announce = zebra_announce,
+	.withdraw = zebra_withdraw,
+	.track = zebra_track,
+};
+static const struct kvip_sink_ops bgp = {
+	.name = "bgp",
+	.announce = bgp_announce,
+	.withdraw = bgp_withdraw,
+	.settling = bgp_settling,
+	.holds = bgp_holds,
+};
 
 static struct kvip_prefix prefix(const char *text)
 {
