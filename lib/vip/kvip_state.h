@@ -44,6 +44,19 @@ int kvip_state_open(const char *path, struct kvip_nhsets *nhsets,
 		    struct kvip_err *refused, struct kvip_err *err) KVIP_USE_RESULT;
 void kvip_state_close(struct kvip_state *s);
 
+/* The same in slices. */
+struct kvip_state_opening;
+/** kvip_state_open_begin - NULL without memory. */
+struct kvip_state_opening *kvip_state_open_begin(const char *path, struct kvip_nhsets *nhsets,
+						 const struct kvip_state_reader *reader)
+	KVIP_USE_RESULT;
+/** kvip_state_open_some - at most @max lines or routes. Return: 1: there is more; else as
+ *  kvip_state_open(), and @o is to be given to kvip_state_open_cancel(). */
+int kvip_state_open_some(struct kvip_state_opening *o, unsigned int max, struct kvip_state **out,
+			 struct kvip_err *refused, struct kvip_err *err) KVIP_USE_RESULT;
+/** kvip_state_open_cancel - the end of an opening, whether it came to an end or not; takes NULL. */
+void kvip_state_open_cancel(struct kvip_state_opening *o);
+
 /** kvip_state_own - note that @r is about to be sent (buffered until commit). -ENOMEM. */
 int kvip_state_own(struct kvip_state *s, const struct kvip_route *r) KVIP_USE_RESULT;
 /** kvip_state_gone - note that the route of this identity was withdrawn. */

@@ -34,6 +34,22 @@ int kvip_state_note_seen(struct kvip_state *s, const char *cluster, const char *
 			 kvip_wall confirmed_s) KVIP_USE_RESULT;
 /** kvip_state_create - an empty file with its header. Return: a descriptor or -errno. */
 int kvip_state_create(const char *path, off_t *size) KVIP_USE_RESULT;
+/* The reading of a text, in slices. */
+struct kvip_state_reading;
+/** kvip_state_reading_new - of the @len bytes of @text, which has to stay; @reader: borrowed. */
+struct kvip_state_reading *
+kvip_state_reading_new(const char *text, size_t len, struct kvip_nhsets *nhsets,
+		       const struct kvip_state_reader *reader) KVIP_USE_RESULT;
+void kvip_state_reading_free(struct kvip_state_reading *rd);
+/** kvip_state_read_some - the next @max lines; clusters are told at once. Return: 1: there are
+ *  more; 0; -EBADMSG with @err naming the line; -ENOMEM. */
+int kvip_state_read_some(struct kvip_state_reading *rd, unsigned int max,
+			 struct kvip_err *err) KVIP_USE_RESULT;
+/** kvip_state_reading_good - bytes up to and including the last whole line. */
+size_t kvip_state_reading_good(const struct kvip_state_reading *rd);
+/** kvip_state_tell_some - when everything has been read: the next @max of the routes in force.
+ *  Return: true: there are more. */
+bool kvip_state_tell_some(struct kvip_state_reading *rd, unsigned int max);
 /**
  * kvip_state_read - tell @reader what is in force in the @len bytes of @text
  * @good: bytes up to and including the last whole line

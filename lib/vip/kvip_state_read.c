@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * DOC: reading the state file. Thread: T0, at start.
+ * DOC: what the state file says; kvip_state_open.c finds it. Thread: T0, when it begins to inject,
+ * in slices.
  *
  * A file is believed as a whole or not at all: one line that does not match its checksum, or does
  * not parse, makes it refused, because ownership that is half right deletes the wrong routes. The
@@ -13,13 +14,11 @@
 
 #include "base/kvip_tree.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <zlib.h>
 
 /* What is in force while the file is being read. */
@@ -37,10 +36,13 @@ static int owned_cmp(const struct owned *a, const struct owned *b)
 
 RB_GENERATE_STATIC(owned_tree, owned, link, owned_cmp)
 
-struct reading {
+struct kvip_state_reading {
 	struct owned_tree owned;
 	struct kvip_nhsets *nhsets;
 	const struct kvip_state_reader *reader;
+	const char *text;
+	size_t len, good; /* good: up to and including the last whole line */
+	unsigned int lines;
 };
 
 uint32_t kvip_state_checksum(const char *line, size_t len)
@@ -81,7 +83,7 @@ static int read_id(char **at, struct kvip_route_id *id)
 	return 0;
 }
 
-static int read_nhs(struct reading *rd, char *list, const struct kvip_nhset **out)
+static int read_nhs(struct kvip_state_reading *rd, char *list, const struct kvip_nhset **out)
 {
 	struct kvip_addr addrs[KVIP_MAX_NEXTHOPS];
 	size_t n = 0;
@@ -98,7 +100,7 @@ static int read_nhs(struct reading *rd, char *list, const struct kvip_nhset **ou
 	return *out ? 0 : -ENOMEM;
 }
 
-static void forget(struct reading *rd, const struct kvip_route_id *id)
+static void forget(struct kvip_state_reading *rd, const struct kvip_route_id *id)
 {
 	struct owned key = { .route.id = *id };
 	struct owned *o = RB_FIND(owned_tree, &rd->owned, &key);
@@ -110,7 +112,7 @@ static void forget(struct reading *rd, const struct kvip_route_id *id)
 	kvip_free(o);
 }
 
-static int read_route(struct reading *rd, char *at)
+static int read_route(struct kvip_state_reading *rd, char *at)
 {
 	struct kvip_route r = { 0 };
 	uint64_t tag, resolution;
@@ -143,7 +145,7 @@ static int read_route(struct reading *rd, char *at)
 	return 0;
 }
 
-static int read_cluster(struct reading *rd, char *at)
+static int read_cluster(struct kvip_state_reading *rd, char *at)
 {
 	char *name = word(&at), *identity = word(&at);
 	uint64_t confirmed_s;
@@ -155,7 +157,7 @@ static int read_cluster(struct reading *rd, char *at)
 	return 0;
 }
 
-static int read_line(struct reading *rd, char *line)
+static int read_line(struct kvip_state_reading *rd, char *line)
 {
 	struct kvip_route_id id;
 	char *at = line + 2;
@@ -171,7 +173,7 @@ static int read_line(struct reading *rd, char *line)
 }
 
 /* @line, @len: without the newline. Checks and strips the checksum, then reads it. */
-static int check_line(struct reading *rd, const char *line, size_t len)
+static int check_line(struct kvip_state_reading *rd, const char *line, size_t len)
 {
 	char copy[KVIP_STATE_LINE_BYTES];
 	char expected[16];
@@ -188,173 +190,102 @@ static int check_line(struct reading *rd, const char *line, size_t len)
 	return read_line(rd, copy);
 }
 
-static int read_lines(struct reading *rd, const char *text, size_t len, size_t *good,
-		      struct kvip_err *err)
+struct kvip_state_reading *kvip_state_reading_new(const char *text, size_t len,
+						  struct kvip_nhsets *nhsets,
+						  const struct kvip_state_reader *reader)
+{
+	struct kvip_state_reading *rd = kvip_calloc(1, sizeof(*rd));
+
+	if (!rd)
+		return NULL;
+	RB_INIT(&rd->owned);
+	rd->nhsets = nhsets;
+	rd->reader = reader;
+	rd->text = text;
+	rd->len = len;
+	return rd;
+}
+
+void kvip_state_reading_free(struct kvip_state_reading *rd)
+{
+	struct owned *o;
+
+	while (rd && (o = RB_MIN(owned_tree, &rd->owned)))
+		forget(rd, &o->route.id);
+	kvip_free(rd);
+}
+
+size_t kvip_state_reading_good(const struct kvip_state_reading *rd)
+{
+	return rd->good;
+}
+
+static int read_header(struct kvip_state_reading *rd, struct kvip_err *err)
 {
 	const size_t head = strlen(KVIP_STATE_HEADER);
-	unsigned int n = 1;
-	const char *nl;
+	const char *nl = memchr(rd->text, '\n', rd->len);
 
-	*good = 0;
-	nl = memchr(text, '\n', len);
-	if (!nl || (size_t)(nl - text) != head || memcmp(text, KVIP_STATE_HEADER, head) != 0)
+	if (!nl || (size_t)(nl - rd->text) != head || memcmp(rd->text, KVIP_STATE_HEADER, head))
 		return kvip_err_set(err, -EBADMSG, "line 1 is not \"%s\"", KVIP_STATE_HEADER);
-	for (*good = head + 1; *good < len; *good = (size_t)(nl - text) + 1) {
-		int rc;
-
-		n++;
-		nl = memchr(text + *good, '\n', len - *good);
-		if (!nl)
-			break;
-		rc = check_line(rd, text + *good, (size_t)(nl - text) - *good);
-		if (rc == -ENOMEM)
-			return kvip_err_set(err, rc, "out of memory");
-		if (rc)
-			return kvip_err_set(err, rc, "line %u is damaged", n);
-	}
+	rd->good = head + 1;
+	rd->lines = 1;
 	return 0;
+}
+
+/* Return: 1; 0: there is no whole line any more; -EBADMSG, -ENOMEM. */
+static int next_line(struct kvip_state_reading *rd, struct kvip_err *err)
+{
+	const char *line = rd->text + rd->good;
+	const char *nl = memchr(line, '\n', rd->len - rd->good);
+	int rc;
+
+	if (!nl)
+		return 0;
+	rd->lines++;
+	rc = check_line(rd, line, (size_t)(nl - line));
+	if (rc == -ENOMEM)
+		return kvip_err_set(err, rc, "out of memory");
+	if (rc)
+		return kvip_err_set(err, rc, "line %u is damaged", rd->lines);
+	rd->good += (size_t)(nl - line) + 1;
+	return 1;
+}
+
+int kvip_state_read_some(struct kvip_state_reading *rd, unsigned int max, struct kvip_err *err)
+{
+	int rc = 1;
+
+	if (!rd->lines)
+		rc = read_header(rd, err) ? -EBADMSG : 1;
+	while (rc > 0 && max--)
+		rc = next_line(rd, err);
+	return rc;
+}
+
+bool kvip_state_tell_some(struct kvip_state_reading *rd, unsigned int max)
+{
+	struct owned *o;
+
+	for (; max && (o = RB_MIN(owned_tree, &rd->owned)); max--) {
+		rd->reader->route(rd->reader->ctx, &o->route);
+		forget(rd, &o->route.id);
+	}
+	return !RB_EMPTY(&rd->owned);
 }
 
 int kvip_state_read(const char *text, size_t len, struct kvip_nhsets *nhsets,
 		    const struct kvip_state_reader *reader, size_t *good, struct kvip_err *err)
 {
-	struct reading rd = { .nhsets = nhsets, .reader = reader };
-	struct owned *o;
+	struct kvip_state_reading *rd = kvip_state_reading_new(text, len, nhsets, reader);
 	int rc;
 
-	RB_INIT(&rd.owned);
-	rc = read_lines(&rd, text, len, good, err);
-	while ((o = RB_MIN(owned_tree, &rd.owned))) {
-		if (!rc)
-			reader->route(reader->ctx, &o->route);
-		forget(&rd, &o->route.id);
-	}
-	return rc;
-}
-
-static int slurp(int fd, char **out, size_t *len)
-{
-	struct stat st;
-	ssize_t n;
-
-	if (fstat(fd, &st))
-		return -errno;
-	if (st.st_size > (off_t)KVIP_MAX_STATE_BYTES)
-		return -EFBIG;
-	*out = kvip_malloc((size_t)st.st_size + 1);
-	if (!*out)
-		return -ENOMEM;
-	n = pread(fd, *out, (size_t)st.st_size, 0);
-	*len = n < 0 ? 0 : (size_t)n;
-	return n < 0 ? -errno : 0;
-}
-
-/* What the file says of clusters is remembered for its next rewrite, and passed on. */
-struct tee {
-	struct kvip_state *state;
-	const struct kvip_state_reader *to;
-};
-
-static void tee_route(void *ctx, const struct kvip_route *r)
-{
-	const struct tee *t = ctx;
-
-	t->to->route(t->to->ctx, r);
-}
-
-static void tee_cluster(void *ctx, const char *name, const char *identity, kvip_wall confirmed_s)
-{
-	const struct tee *t = ctx;
-
-	if (kvip_state_note_seen(t->state, name, identity, confirmed_s))
-		return; /* without memory its next rewrite lacks a line that is written each minute
-			   anyway */
-	t->to->cluster(t->to->ctx, name, identity, confirmed_s);
-}
-
-/* Read what is there. Return: a descriptor to go on writing to, -EBADMSG (refused), another
- * -errno. */
-static int open_existing(struct kvip_state *s, struct kvip_nhsets *nhsets,
-			 const struct kvip_state_reader *reader, struct kvip_err *err)
-{
-	struct tee tee = { s, reader };
-	const struct kvip_state_reader both = { tee_route, tee_cluster, &tee };
-	int fd = open(s->path, O_RDWR | O_CLOEXEC), rc;
-	char *text = NULL;
-	size_t len = 0, good = 0;
-
-	if (fd < 0)
-		return -errno;
-	rc = slurp(fd, &text, &len);
-	if (rc == -EFBIG)
-		rc = kvip_err_set(err, -EBADMSG, "larger than %u bytes", KVIP_MAX_STATE_BYTES);
-	else if (!rc)
-		rc = kvip_state_read(text, len, nhsets, &both, &good, err);
-	kvip_free(text);
-	s->size = (off_t)good;
-	if (!rc && ftruncate(fd, s->size))
-		rc = -errno;
-	if (rc) {
-		close(fd);
-		return rc;
-	}
-	return fd;
-}
-
-static int put_aside(struct kvip_state *s, struct kvip_err *refused, struct kvip_err *err)
-{
-	char aside[4096], why[sizeof(err->text)];
-
-	memcpy(why, err->text, sizeof(why));
-	if (snprintf(aside, sizeof(aside), "%s.damaged", s->path) >= (int)sizeof(aside) ||
-	    rename(s->path, aside))
-		return kvip_err_set(err, -errno, "%s: %.120s, and it cannot be put aside: %s",
-				    s->path, why, strerror(errno));
-	kvip_err_set(refused, 0, "%s: %.120s: kept as %s, ownership of present routes is not known",
-		     s->path, why, aside);
-	return kvip_state_create(s->path, &s->size);
-}
-
-static struct kvip_state *state_new(const char *path)
-{
-	struct kvip_state *s = kvip_calloc(1, sizeof(*s));
-	size_t n = strlen(path) + sizeof(".new");
-
-	if (!s)
-		return NULL;
-	s->fd = s->new_fd = -1;
-	SLIST_INIT(&s->seen);
-	kvip_buf_init(&s->pending, KVIP_MAX_STATE_BYTES);
-	s->path = kvip_strdup(path);
-	s->new_path = kvip_malloc(n);
-	if (!s->path || !s->new_path) {
-		kvip_state_close(s);
-		return NULL;
-	}
-	snprintf(s->new_path, n, "%s.new", path);
-	return s;
-}
-
-int kvip_state_open(const char *path, struct kvip_nhsets *nhsets,
-		    const struct kvip_state_reader *reader, struct kvip_state **out,
-		    struct kvip_err *refused, struct kvip_err *err)
-{
-	struct kvip_state *s = state_new(path);
-
-	refused->text[0] = '\0';
-	if (!s)
+	*good = 0;
+	if (!rd)
 		return kvip_err_set(err, -ENOMEM, "out of memory");
-	s->fd = open_existing(s, nhsets, reader, err);
-	if (s->fd == -ENOENT)
-		s->fd = kvip_state_create(path, &s->size);
-	else if (s->fd == -EBADMSG)
-		s->fd = put_aside(s, refused, err);
-	if (s->fd < 0) {
-		int rc = s->fd;
-
-		kvip_state_close(s);
-		return kvip_err_set(err, rc, "%s: %s", path, strerror(-rc));
-	}
-	*out = s;
-	return 0;
+	rc = kvip_state_read_some(rd, UINT_MAX, err);
+	*good = rd->good;
+	if (!rc)
+		(void)kvip_state_tell_some(rd, UINT_MAX);
+	kvip_state_reading_free(rd);
+	return rc;
 }

@@ -358,6 +358,108 @@ START_TEST(memory_may_run_out_anywhere)
 }
 END_TEST
 
+static struct kvip_state_opening *begin_to_open(void)
+{
+	static const struct kvip_state_reader reader = { on_route, on_cluster, NULL };
+	struct kvip_state_opening *o = kvip_state_open_begin(path, nhsets, &reader);
+
+	ck_assert_ptr_nonnull(o);
+	seen[0] = '\0';
+	return o;
+}
+
+/* @n routes, and as many lines again about others that have gone. */
+static void make_long_file(unsigned int n)
+{
+	struct kvip_state *s = reopen();
+
+	for (unsigned int i = 0; i < n; i++) {
+		own(s, i, 2, 15);
+		own(s, i, 1, 16);
+		gone(s, i, 16);
+	}
+	commit(s);
+	kvip_state_close(s);
+}
+
+START_TEST(a_file_is_opened_in_slices)
+{
+	char at_once[sizeof(seen)];
+	struct kvip_state_opening *o;
+	struct kvip_state *s;
+	struct kvip_err err;
+	unsigned int slices = 0, untold = 0;
+	int rc;
+
+	make_long_file(300);
+	kvip_state_close(reopen());
+	strcpy(at_once, seen);
+	o = begin_to_open();
+	do {
+		size_t before = strlen(seen);
+
+		rc = kvip_state_open_some(o, 10, &s, &refused, &err);
+		ck_assert_int_ge(rc, 0);
+		ck_assert_uint_le(strlen(seen) - before, 10 * 64);
+		untold += seen[0] == '\0';
+		slices++;
+	} while (rc);
+	kvip_state_open_cancel(o);
+	ck_assert_str_eq(seen, at_once);
+	ck_assert_uint_ge(untold, 90); /* nothing is told before all has been read */
+	ck_assert_uint_ge(slices, 120);
+	own(s, 1000, 1, 15); /* and it goes on */
+	commit(s);
+	kvip_state_close(s);
+	kvip_state_close(reopen());
+	ck_assert_uint_eq(strlen(seen),
+			  strlen(at_once) +
+				  strlen("192.168.80.232/32 0 0 15 77 0 lab fd00:99::12\n"));
+}
+END_TEST
+
+START_TEST(an_opening_can_be_given_up_at_any_slice)
+{
+	struct kvip_state_opening *o;
+	struct kvip_state *s = NULL;
+	struct kvip_err err;
+	off_t size;
+
+	make_long_file(20);
+	size = file_size();
+	for (unsigned int slices = 0; slices < 14; slices++) {
+		o = begin_to_open();
+		for (unsigned int i = 0; i < slices; i++)
+			ck_assert_int_eq(kvip_state_open_some(o, 6, &s, &refused, &err), 1);
+		kvip_state_open_cancel(o);
+		ck_assert_int_eq(file_size(), size);
+	}
+	kvip_state_open_cancel(NULL);
+}
+END_TEST
+
+START_TEST(a_damaged_end_tells_no_route_of_the_beginning)
+{
+	struct kvip_state_opening *o;
+	struct kvip_state *s = NULL;
+	struct kvip_err err;
+	int fd, rc;
+
+	make_long_file(300);
+	fd = open(path, O_WRONLY);
+	ck_assert_int_eq(pwrite(fd, "X", 1, file_size() - 20), 1);
+	close(fd);
+	o = begin_to_open();
+	while ((rc = kvip_state_open_some(o, 10, &s, &refused, &err)) > 0)
+		;
+	ck_assert_int_eq(rc, 0);
+	kvip_state_open_cancel(o);
+	ck_assert_str_eq(seen, "");
+	ck_assert_ptr_nonnull(strstr(refused.text, "line 901 is damaged"));
+	kvip_state_close(s);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("state");
@@ -378,6 +480,9 @@ int main(void)
 	tcase_add_test(t, a_rewrite_keeps_what_is_alive_and_what_comes_meanwhile);
 	tcase_add_test(t, an_unfinished_rewrite_changes_nothing);
 	tcase_add_test(t, memory_may_run_out_anywhere);
+	tcase_add_test(t, a_file_is_opened_in_slices);
+	tcase_add_test(t, an_opening_can_be_given_up_at_any_slice);
+	tcase_add_test(t, a_damaged_end_tells_no_route_of_the_beginning);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
