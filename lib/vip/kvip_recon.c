@@ -23,6 +23,7 @@
 
 /* A route that is swept again this soon after it was re-sent waits for the next tick. */
 #define SWEPT_AGAIN_MS 100
+#define OVERDUE_A_TICK 1024
 
 int recon_entry_cmp(const struct recon_entry *a, const struct recon_entry *b)
 {
@@ -139,6 +140,8 @@ static void entry_free(struct kvip_recon *r, struct recon_entry *e)
 		r->compact_cursor = RB_NEXT(recon_table, &r->table, e);
 	if (r->resync_cursor == e)
 		r->resync_cursor = RB_NEXT(recon_table, &r->table, e);
+	if (r->resend_cursor == e)
+		r->resend_cursor = RB_NEXT(recon_table, &r->table, e);
 	forget_want(r, e);
 	recon_pending(r, e, false);
 	recon_node_not_again(r, e);
@@ -486,43 +489,58 @@ void kvip_recon_flush(struct kvip_recon *r, bool on, kvip_msec now)
 	recon_resync(r);
 }
 
-static void release_held_back(struct kvip_recon *r)
+/*
+ * What was swept again and again was held back until a tick. And the feed speaks of the main table
+ * alone, so routes of others are sent again on suspicion.
+ */
+static void resend(struct kvip_recon *r)
 {
-	struct recon_entry *e;
+	if (r->resend_cursor || !(r->some_held_back || r->tables_swept))
+		return; /* what comes while it is under way waits for the next tick */
+	r->resend_held_back = r->some_held_back;
+	r->resend_tables = r->tables_swept;
+	r->some_held_back = r->tables_swept = false;
+	r->resend_cursor = RB_MIN(recon_table, &r->table);
+}
 
-	r->some_held_back = false;
-	RB_FOREACH(e, recon_table, &r->table) {
-		if (!e->held_back)
-			continue;
-		e->held_back = false;
-		recon_dirty(r, e);
+void recon_resend_some(struct kvip_recon *r, unsigned int max)
+{
+	for (; max && r->resend_cursor; max--) {
+		struct recon_entry *e = r->resend_cursor;
+
+		r->resend_cursor = RB_NEXT(recon_table, &r->table, e);
+		if (r->resend_held_back && e->held_back) {
+			e->held_back = false;
+			recon_dirty(r, e);
+		}
+		if (r->resend_tables && e->owned && e->id.table)
+			recon_dirty(r, e);
 	}
 }
 
-/* The feed speaks of the main table alone, so routes of others are sent again on suspicion. */
-static void resend_tables(struct kvip_recon *r)
+bool recon_has_overdue(const struct kvip_recon *r)
 {
-	struct recon_entry *e;
+	const struct recon_entry *e = TAILQ_FIRST(&r->pending);
 
-	r->tables_swept = false;
-	RB_FOREACH(e, recon_table, &r->table)
-		if (e->owned && e->id.table)
-			recon_dirty(r, e);
+	return e && r->tick_ms - e->sent_ms >= RECON_CONFIRM_MS;
+}
+
+void recon_overdue_some(struct kvip_recon *r, unsigned int max)
+{
+	for (; max && recon_has_overdue(r); max--) {
+		struct recon_entry *e = TAILQ_FIRST(&r->pending);
+
+		recon_pending(r, e, false);
+		e->overdue = true;
+	}
 }
 
 void kvip_recon_tick(struct kvip_recon *r, kvip_msec now)
 {
-	struct recon_entry *e;
-
+	r->tick_ms = now;
+	recon_overdue_some(r, OVERDUE_A_TICK); /* also while zebra does not read */
 	recon_nh_tick(r, now);
-	while ((e = TAILQ_FIRST(&r->pending)) && now - e->sent_ms >= RECON_CONFIRM_MS) {
-		recon_pending(r, e, false);
-		e->overdue = true;
-	}
-	if (r->some_held_back)
-		release_held_back(r);
-	if (r->tables_swept)
-		resend_tables(r);
+	resend(r);
 	if (r->state_failing || (r->inject == KVIP_INJECT_BGP && !r->resync_cursor))
 		recon_resync(r);
 }

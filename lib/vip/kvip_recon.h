@@ -163,6 +163,17 @@ typedef bool kvip_route_fn(void *ctx, const struct kvip_route_view *v);
 /** kvip_recon_each - in order of prefix. */
 void kvip_recon_each(struct kvip_recon *r, kvip_route_fn *fn, void *ctx);
 
+/* Where a walk in slices stands: behind this prefix. Zero: at the beginning. It holds nothing, so
+ * that routes may come and go between slices. */
+struct kvip_recon_at {
+	bool begun;
+	uint32_t vrf_id;
+	struct kvip_prefix prefix;
+};
+/** kvip_recon_each_some - the next @max entries. Return: false at the end. */
+bool kvip_recon_each_some(struct kvip_recon *r, struct kvip_recon_at *at, unsigned int max,
+			  kvip_route_fn *fn, void *ctx);
+
 struct kvip_nexthop_view {
 	struct kvip_addr addr;
 	enum kvip_nh_state state;
@@ -187,3 +198,6 @@ struct kvip_recon_summary {
 /** kvip_recon_history - the last changes; NULL when there was no memory for them. */
 const struct kvip_history *kvip_recon_history(const struct kvip_recon *r);
 void kvip_recon_get_summary(struct kvip_recon *r, struct kvip_recon_summary *out);
+/** kvip_recon_sum_some - the same in slices: what is not counted is as of the last one. */
+bool kvip_recon_sum_some(struct kvip_recon *r, struct kvip_recon_at *at, unsigned int max,
+			 struct kvip_recon_summary *out);

@@ -8,6 +8,10 @@
  * answer, even an unchanged one, sends the set's routes again, because zebra forgets them when a
  * link flaps.
  *
+ * There may be as many sets as routes. An answer therefore only gets a number, and sets are looked
+ * at in slices: one that has a member with a higher number than its own is computed anew. Answers
+ * that come together are one walk.
+ *
  * Resolution through a default route is asked for only where a route may use it: zebra 8.4 keeps
  * one answer for all clients that track an address, and would then tell bgpd that its own next hop,
  * which is a node of ours, is reached through the default route (zebra/zapi_msg.c,
@@ -41,6 +45,14 @@ static struct recon_nh *nh_find(struct kvip_recon *r, const struct kvip_addr *a)
 	return RB_FIND(recon_nhs, &r->nhs, &key);
 }
 
+static bool is_own(const struct kvip_recon *r, const struct kvip_addr *a)
+{
+	for (size_t i = 0; r->facts && i < r->facts->n_own; i++)
+		if (kvip_addr_equal(&r->facts->own[i], a))
+			return true;
+	return false;
+}
+
 static struct recon_nh *nh_get(struct kvip_recon *r, const struct kvip_addr *a, kvip_msec now)
 {
 	struct recon_nh *nh = nh_find(r, a);
@@ -51,6 +63,7 @@ static struct recon_nh *nh_get(struct kvip_recon *r, const struct kvip_addr *a, 
 	if (!nh)
 		return NULL;
 	nh->addr = *a;
+	nh->own = is_own(r, a);
 	nh->asked_ms = now;
 	RB_INSERT(recon_nhs, &r->nhs, nh);
 	if (r->up)
@@ -64,32 +77,28 @@ static void track_default(struct kvip_recon *r, const struct recon_nh *nh, bool 
 		r->deps.sink->track_default(r->deps.sink_ctx, &nh->addr, on);
 }
 
-static bool nh_use(struct kvip_recon *r, const struct kvip_addr *a, uint8_t resolution,
-		   kvip_msec now)
+static struct recon_nh *nh_use(struct kvip_recon *r, const struct kvip_addr *a, uint8_t resolution,
+			       kvip_msec now)
 {
 	struct recon_nh *nh = nh_get(r, a, now);
 
 	if (!nh)
-		return false;
+		return NULL;
 	nh->uses++;
 	if (resolution == KVIP_RESOLVE_ANY && nh->uses_any++ == 0)
 		track_default(r, nh, true);
-	return true;
+	return nh;
 }
 
-static void nh_unuse(struct kvip_recon *r, const struct kvip_addr *a, uint8_t resolution)
+static void nh_unuse(struct kvip_recon *r, struct recon_nh *nh, uint8_t resolution)
 {
-	struct recon_nh *nh = nh_find(r, a);
-
-	if (!nh)
-		return;
 	if (--nh->uses) {
 		if (resolution == KVIP_RESOLVE_ANY && --nh->uses_any == 0)
 			track_default(r, nh, false);
 		return;
 	}
 	if (r->up)
-		r->deps.sink->track(r->deps.sink_ctx, a, false);
+		r->deps.sink->track(r->deps.sink_ctx, &nh->addr, false);
 	RB_REMOVE(recon_nhs, &r->nhs, nh);
 	kvip_free(nh);
 }
@@ -108,34 +117,36 @@ static bool counts(const struct recon_nh *nh, uint8_t resolution)
 	}
 }
 
-static bool is_own(const struct kvip_recon *r, const struct kvip_addr *a)
+const struct kvip_nhset *recon_usable(const struct kvip_recon *r, const struct recon_set *s)
 {
-	for (size_t i = 0; r->facts && i < r->facts->n_own; i++)
-		if (kvip_addr_equal(&r->facts->own[i], a))
-			return true;
-	return false;
+	return s->epoch == r->epoch ? s->usable : NULL;
 }
 
-/* What of @s resolves now. Without memory the set stays as it was and the next tick tries again. */
+/* What of @s resolves now. Without memory the set stays as it was, and a tick tries again. */
 static void evaluate(struct kvip_recon *r, struct recon_set *s)
 {
 	struct kvip_addr usable[KVIP_MAX_NEXTHOPS];
 	const struct kvip_nhset *set;
 	size_t n = 0;
 
+	s->news = r->news;
 	s->has_own = false;
 	for (uint32_t i = 0; i < s->nhs->n; i++) {
-		const struct recon_nh *nh = nh_find(r, &s->nhs->addrs[i]);
+		const struct recon_nh *nh = s->members[i];
 
-		if (!nh || !nh->answered)
+		if (!nh->answered)
 			return;
-		s->has_own |= is_own(r, &nh->addr);
+		s->has_own |= nh->own;
 		if (counts(nh, s->resolution))
 			usable[n++] = nh->addr;
 	}
 	set = kvip_nhset_get(r->deps.nhsets, usable, n);
-	if (set)
-		recon_replace(&s->usable, set);
+	if (!set) {
+		r->sets_want_memory = true;
+		return;
+	}
+	recon_replace(&s->usable, set);
+	s->epoch = r->epoch;
 }
 
 static void walk(struct kvip_recon *r, struct recon_set *s)
@@ -174,8 +185,10 @@ void recon_set_done(struct kvip_recon *r, struct recon_set *s)
 	if (!TAILQ_EMPTY(&s->entries))
 		return;
 	walk_over(r, s);
+	if (r->sweep_cursor == s)
+		r->sweep_cursor = RB_NEXT(recon_sets, &r->sets, s);
 	for (uint32_t i = 0; i < s->nhs->n; i++)
-		nh_unuse(r, &s->nhs->addrs[i], s->resolution);
+		nh_unuse(r, s->members[i], s->resolution);
 	RB_REMOVE(recon_sets, &r->sets, s);
 	kvip_nhset_unref(s->usable);
 	kvip_nhset_unref(s->nhs);
@@ -190,17 +203,18 @@ struct recon_set *recon_set_get(struct kvip_recon *r, const struct kvip_nhset *n
 	s = RB_FIND(recon_sets, &r->sets, &key);
 	if (s)
 		return s;
-	s = kvip_calloc(1, sizeof(*s));
+	s = kvip_calloc(1, sizeof(*s) + nhs->n * sizeof(s->members[0]));
 	if (!s)
 		return NULL;
 	s->nhs = nhs;
 	s->resolution = resolution;
 	TAILQ_INIT(&s->entries);
 	for (uint32_t i = 0; i < nhs->n; i++) {
-		if (nh_use(r, &nhs->addrs[i], resolution, now))
+		s->members[i] = nh_use(r, &nhs->addrs[i], resolution, now);
+		if (s->members[i])
 			continue;
 		while (i--)
-			nh_unuse(r, &nhs->addrs[i], resolution);
+			nh_unuse(r, s->members[i], resolution);
 		kvip_free(s);
 		return NULL;
 	}
@@ -230,10 +244,7 @@ void recon_set_leave(struct kvip_recon *r, struct recon_entry *e)
 void recon_nh_sink_up(struct kvip_recon *r, kvip_msec now)
 {
 	struct recon_nh *nh;
-	struct recon_set *s;
 
-	RB_FOREACH(s, recon_sets, &r->sets)
-		recon_replace(&s->usable, NULL);
 	RB_FOREACH(nh, recon_nhs, &r->nhs) {
 		nh->answered = false;
 		nh->asked_ms = now;
@@ -243,15 +254,44 @@ void recon_nh_sink_up(struct kvip_recon *r, kvip_msec now)
 	}
 }
 
-static void resend_users(struct kvip_recon *r, const struct kvip_addr *nh)
+static void sweep(struct kvip_recon *r)
 {
-	struct recon_set *s;
+	if (r->sweep_cursor)
+		r->sweep_again = true;
+	else
+		r->sweep_cursor = RB_MIN(recon_sets, &r->sets);
+}
 
-	RB_FOREACH(s, recon_sets, &r->sets) {
-		if (!kvip_nhset_has(s->nhs, nh))
+static void sweep_all(struct kvip_recon *r)
+{
+	r->news_all = ++r->news;
+	sweep(r);
+}
+
+static bool has_news(const struct kvip_recon *r, const struct recon_set *s)
+{
+	if (s->news < r->news_all)
+		return true;
+	for (uint32_t i = 0; i < s->nhs->n; i++)
+		if (s->members[i]->news > s->news)
+			return true;
+	return false;
+}
+
+void recon_sweep_some(struct kvip_recon *r, unsigned int max)
+{
+	for (; max && r->sweep_cursor; max--) {
+		struct recon_set *s = r->sweep_cursor;
+
+		r->sweep_cursor = RB_NEXT(recon_sets, &r->sets, s);
+		if (has_news(r, s)) {
+			evaluate(r, s);
+			walk(r, s);
+		}
+		if (r->sweep_cursor || !r->sweep_again)
 			continue;
-		evaluate(r, s);
-		walk(r, s);
+		r->sweep_again = false;
+		r->sweep_cursor = RB_MIN(recon_sets, &r->sets);
 	}
 }
 
@@ -268,24 +308,21 @@ void kvip_recon_nexthop(struct kvip_recon *r, const struct kvip_addr *addr,
 		   kvip_nh_state_word(state));
 	nh->state = state;
 	nh->answered = true;
-	resend_users(r, addr);
+	nh->news = ++r->news;
+	sweep(r);
 }
 
 /* A sink that never answers must not keep a VIP from being routed through its other next hops. */
 void recon_nh_tick(struct kvip_recon *r, kvip_msec now)
 {
 	struct recon_nh *nh;
-	struct recon_set *s;
 
 	RB_FOREACH(nh, recon_nhs, &r->nhs)
 		if (r->up && !nh->answered && now - nh->asked_ms >= RECON_CONFIRM_MS)
 			kvip_recon_nexthop(r, &nh->addr, KVIP_NH_UNRESOLVED, now);
-	RB_FOREACH(s, recon_sets, &r->sets) {
-		if (s->usable || !r->up)
-			continue;
-		evaluate(r, s);
-		if (s->usable)
-			walk(r, s);
+	if (r->sets_want_memory) {
+		r->sets_want_memory = false;
+		sweep_all(r);
 	}
 }
 
@@ -301,15 +338,14 @@ static bool same_own(const struct kvip_facts *a, const struct kvip_facts *b)
 void kvip_recon_set_facts(struct kvip_recon *r, struct kvip_facts *facts, kvip_msec now)
 {
 	struct kvip_facts *old = r->facts;
-	struct recon_set *s;
+	struct recon_nh *nh;
 
 	(void)now;
 	r->facts = kvip_facts_ref(facts);
 	if (!same_own(old, facts)) {
-		RB_FOREACH(s, recon_sets, &r->sets) {
-			evaluate(r, s);
-			walk(r, s);
-		}
+		RB_FOREACH(nh, recon_nhs, &r->nhs)
+			nh->own = is_own(r, &nh->addr);
+		sweep_all(r);
 	}
 	kvip_facts_unref(old);
 }
@@ -335,7 +371,7 @@ bool kvip_recon_find_nexthop(struct kvip_recon *r, const struct kvip_addr *a,
 	*out = (struct kvip_nexthop_view){
 		.addr = nh->addr,
 		.state = nh->answered ? nh->state : KVIP_NH_UNKNOWN,
-		.own = is_own(r, a),
+		.own = nh->own,
 	};
 	return true;
 }

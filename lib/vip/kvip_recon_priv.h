@@ -20,6 +20,8 @@ struct recon_nh {
 	struct kvip_addr addr;
 	enum kvip_nh_state state;
 	bool answered; /* since the sink came up */
+	bool own;      /* it is this router's own address */
+	uint64_t news; /* number of its last answer */
 	kvip_msec asked_ms;
 	uint32_t uses;     /* sets that contain it */
 	uint32_t uses_any; /* and that a default route may resolve */
@@ -34,13 +36,16 @@ struct recon_set {
 	RB_ENTRY(recon_set) link;
 	const struct kvip_nhset *nhs;    /* key; a reference */
 	uint8_t resolution;              /* key */
-	const struct kvip_nhset *usable; /* the part of nhs that resolves; NULL: not known yet */
+	const struct kvip_nhset *usable; /* the part of nhs that resolves: recon_usable() */
+	uint32_t epoch;                  /* of the sink that usable is about */
+	uint64_t news;                   /* answers up to this one are in usable */
 	bool has_own;                    /* a next hop is this router's own address */
 	struct recon_entries entries;    /* that want it */
 	/* While its routes are sent again: the next one. The walk is over when it is NULL. */
 	struct recon_entry *cursor;
 	TAILQ_ENTRY(recon_set) in_walks;
 	bool walking;
+	struct recon_nh *members[]; /* of nhs, in its order */
 };
 RB_HEAD(recon_sets, recon_set);
 TAILQ_HEAD(recon_walks, recon_set);
@@ -113,10 +118,18 @@ struct kvip_recon {
 	bool some_held_back;
 	bool tables_swept; /* routes of other tables than the main one may have been */
 	uint32_t epoch;    /* of the sink: a new one knows nothing of what was sent before */
+	kvip_msec tick_ms; /* when time was last looked at */
 	/* walks over the whole table, in slices: where they stand; NULL: not under way */
 	struct recon_entry *resync_cursor;  /* look at everything again */
 	struct recon_entry *compact_cursor; /* the state file's rewrite */
-	bool compacting;
+	struct recon_entry *resend_cursor;  /* send again what was held back, what was swept */
+	bool compacting, resend_held_back, resend_tables;
+	/* and over all sets, after answers about next hops */
+	struct recon_set *sweep_cursor;
+	bool sweep_again;  /* something came behind the cursor */
+	uint64_t news;     /* answers, and other reasons to look at sets */
+	uint64_t news_all; /* the last one that concerns every set */
+	bool sets_want_memory;
 };
 
 RB_PROTOTYPE(recon_table, recon_entry, link, recon_entry_cmp)
@@ -132,6 +145,10 @@ void recon_dirty(struct kvip_recon *r, struct recon_entry *e);
 /** recon_resync - look at every entry again, in slices. */
 void recon_resync(struct kvip_recon *r);
 void recon_resync_some(struct kvip_recon *r, unsigned int max);
+/** recon_resend_some, recon_overdue_some - what a tick has found to do, in slices of @max entries. */
+void recon_resend_some(struct kvip_recon *r, unsigned int max);
+void recon_overdue_some(struct kvip_recon *r, unsigned int max);
+bool recon_has_overdue(const struct kvip_recon *r);
 /** recon_renew - forget what an entry knows of a sink that has gone since. To be called before it
  * is looked at. */
 void recon_renew(struct kvip_recon *r, struct recon_entry *e);
@@ -157,6 +174,10 @@ void recon_set_done(struct kvip_recon *r, struct recon_set *s);
 void recon_set_leave(struct kvip_recon *r, struct recon_entry *e);
 void recon_nh_sink_up(struct kvip_recon *r, kvip_msec now);
 void recon_nh_tick(struct kvip_recon *r, kvip_msec now);
+/** recon_usable - what of the set resolves; NULL: not known (yet, or to this sink). */
+const struct kvip_nhset *recon_usable(const struct kvip_recon *r, const struct recon_set *s);
+/** recon_sweep_some - look at up to @max sets whose next hops may have been answered. */
+void recon_sweep_some(struct kvip_recon *r, unsigned int max);
 /** recon_walk_some - move up to @max entries of sets whose next hops changed to the dirty list. */
 void recon_walk_some(struct kvip_recon *r, unsigned int max);
 

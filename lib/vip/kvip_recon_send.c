@@ -12,6 +12,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What only looks is so much cheaper than a route that is sent. */
+#define LOOKS_PER_SEND 4
+
 static bool same_id(const struct recon_entry *e)
 {
 	return e->owned && kvip_route_id_cmp(&e->id, &e->want.id) == 0;
@@ -27,7 +30,7 @@ static enum intent intent_of(struct kvip_recon *r, struct recon_entry *e)
 	e->refused = KVIP_REASON_NONE;
 	if (e->withdraw || r->flushed)
 		return WITHDRAW;
-	if (!e->has_want || !e->set->usable)
+	if (!e->has_want || !recon_usable(r, e->set))
 		return LEAVE;
 	if (e->set->has_own)
 		e->refused = KVIP_REASON_ROUTER_IS_NODE;
@@ -128,7 +131,7 @@ void recon_note_change(struct kvip_recon *r, struct recon_entry *e, enum kvip_ch
 
 static int announce(struct kvip_recon *r, struct recon_entry *e, kvip_msec now)
 {
-	const struct kvip_nhset *usable = e->set->usable, *before = e->sent;
+	const struct kvip_nhset *usable = recon_usable(r, e->set), *before = e->sent;
 	bool overdue;
 	int rc;
 
@@ -265,8 +268,9 @@ static bool is_stalled(const struct kvip_recon *r)
 
 bool kvip_recon_has_work(const struct kvip_recon *r)
 {
-	return !is_stalled(r) && (!TAILQ_EMPTY(&r->dirty) || !TAILQ_EMPTY(&r->walks) ||
-				  r->resync_cursor || r->compacting);
+	return !is_stalled(r) &&
+	       (!TAILQ_EMPTY(&r->dirty) || !TAILQ_EMPTY(&r->walks) || r->resync_cursor ||
+		r->compacting || r->sweep_cursor || r->resend_cursor || recon_has_overdue(r));
 }
 
 bool kvip_recon_step(struct kvip_recon *r, unsigned int max_ops, kvip_msec now)
@@ -278,6 +282,9 @@ bool kvip_recon_step(struct kvip_recon *r, unsigned int max_ops, kvip_msec now)
 	recon_node_due(r, now);
 	recon_compact_some(r, max_ops);
 	recon_resync_some(r, max_ops);
+	recon_resend_some(r, LOOKS_PER_SEND * max_ops);
+	recon_overdue_some(r, LOOKS_PER_SEND * max_ops);
+	recon_sweep_some(r, max_ops);
 	recon_walk_some(r, max_ops);
 	record(r, max_ops);
 	for (unsigned int i = 0; i < max_ops && (e = TAILQ_FIRST(&r->dirty)); i++) {

@@ -4,6 +4,7 @@
  */
 #include "vip/kvip_recon_priv.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -96,18 +97,44 @@ bool kvip_recon_find(struct kvip_recon *r, uint32_t vrf_id, const struct kvip_pr
 	return true;
 }
 
-void kvip_recon_each(struct kvip_recon *r, kvip_route_fn *fn, void *ctx)
+/* The first entry behind @at. */
+static struct recon_entry *entry_after(struct kvip_recon *r, const struct kvip_recon_at *at)
 {
-	struct recon_entry *e;
+	struct recon_entry key = { .vrf_id = at->vrf_id, .prefix = at->prefix }, *e;
+
+	if (!at->begun)
+		return RB_MIN(recon_table, &r->table);
+	e = RB_NFIND(recon_table, &r->table, &key);
+	return e && recon_entry_cmp(e, &key) == 0 ? RB_NEXT(recon_table, &r->table, e) : e;
+}
+
+static void stand_behind(struct kvip_recon_at *at, const struct recon_entry *e)
+{
+	*at = (struct kvip_recon_at){ .begun = true, .vrf_id = e->vrf_id, .prefix = e->prefix };
+}
+
+bool kvip_recon_each_some(struct kvip_recon *r, struct kvip_recon_at *at, unsigned int max,
+			  kvip_route_fn *fn, void *ctx)
+{
+	struct recon_entry *e = entry_after(r, at);
 	struct kvip_route_view v;
 
-	RB_FOREACH(e, recon_table, &r->table) {
+	for (; e && max; max--, e = RB_NEXT(recon_table, &r->table, e)) {
+		stand_behind(at, e);
 		if (!e->has_want && !e->owned)
 			continue;
 		view(r, e, &v);
 		if (!fn(ctx, &v))
-			return;
+			return false;
 	}
+	return e != NULL;
+}
+
+void kvip_recon_each(struct kvip_recon *r, kvip_route_fn *fn, void *ctx)
+{
+	struct kvip_recon_at at = { 0 };
+
+	(void)kvip_recon_each_some(r, &at, UINT_MAX, fn, ctx);
 }
 
 static bool block_makes(const struct kvip_cluster_conf *c, uint8_t distance, uint32_t tag)
@@ -179,32 +206,48 @@ static bool injects(const struct kvip_recon *r)
 	return r->inject == KVIP_INJECT_BGP && r->deps.node_sink;
 }
 
-void kvip_recon_get_summary(struct kvip_recon *r, struct kvip_recon_summary *out)
+static void sum_entry(struct kvip_recon *r, struct recon_entry *e, struct kvip_recon_summary *out)
 {
-	struct recon_entry *e;
+	recon_renew(r, e);
+	out->suspects += is_suspect(r, e);
+	if (!e->has_want && !e->owned)
+		return;
+	out->routes++;
+	out->by_state[state_of(r, e)]++;
+	out->by_reason[reason_of(r, e)]++;
+}
 
-	*out = (struct kvip_recon_summary){
-		.sink_up = r->up,
-		.active = injects(r),
-		.inject = r->inject,
-		.flushed = r->flushed,
-		.state_failing = r->state_failing,
-		.announces = r->announces,
-		.withdraws = r->withdraws,
-		.swept = r->swept,
-		.confirmations = r->confirmations,
-	};
+bool kvip_recon_sum_some(struct kvip_recon *r, struct kvip_recon_at *at, unsigned int max,
+			 struct kvip_recon_summary *out)
+{
+	struct recon_entry *e = entry_after(r, at);
+
+	if (!at->begun)
+		*out = (struct kvip_recon_summary){ 0 };
+	at->begun = true;
+	for (; e && max; max--, e = RB_NEXT(recon_table, &r->table, e)) {
+		stand_behind(at, e);
+		sum_entry(r, e, out);
+	}
+	out->sink_up = r->up;
+	out->active = injects(r);
+	out->inject = r->inject;
+	out->flushed = r->flushed;
+	out->state_failing = r->state_failing;
+	out->announces = r->announces;
+	out->withdraws = r->withdraws;
+	out->swept = r->swept;
+	out->confirmations = r->confirmations;
 	if (r->state_failing)
 		snprintf(out->state_error, sizeof(out->state_error), "%s", r->state_error);
-	RB_FOREACH(e, recon_table, &r->table) {
-		recon_renew(r, e);
-		out->suspects += is_suspect(r, e);
-		if (!e->has_want && !e->owned)
-			continue;
-		out->routes++;
-		out->by_state[state_of(r, e)]++;
-		out->by_reason[reason_of(r, e)]++;
-	}
+	return e != NULL;
+}
+
+void kvip_recon_get_summary(struct kvip_recon *r, struct kvip_recon_summary *out)
+{
+	struct kvip_recon_at at = { 0 };
+
+	(void)kvip_recon_sum_some(r, &at, UINT_MAX, out);
 }
 
 const struct kvip_history *kvip_recon_history(const struct kvip_recon *r)
