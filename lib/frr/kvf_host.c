@@ -2,10 +2,15 @@
 /*
  * DOC: composition of a shell.
  *
- * Thread: T0. Order at start: the state file is read and its routes adopted; the session to zebra
- * is opened; when zebra has told this router's addresses (and, in passing, which of our routes it
- * still has), or two seconds have gone by without it, the engine gets what is to be restored, the
- * configuration and the facts, and the worker begins.
+ * Thread: T0. Order at start: the state file is read and its routes adopted; then the session to
+ * zebra is opened; when zebra has told this router's addresses and which of our routes it still
+ * has, or two seconds have gone by without it, the engine gets what is to be restored, and then the
+ * configuration and the facts, and the worker begins. Nothing is decided before. A process that
+ * takes over later reads the file then, injects when it has read it, and tells the engine, which is
+ * at work, what it does not know (kvf_turn.c).
+ *
+ * Whatever grows with the number of VIPs (reading, adopting, restoring, sending) is cut into events
+ * of a few hundred routes: inside bgpd, BGP goes on in between (rules R5).
  *
  * Later: decisions come through the mailbox (an eventfd wakes the loop), are handed to the
  * reconciler, and slices of it run as events until nothing is left to do.
@@ -46,7 +51,9 @@ static struct {
 	/* configuration */
 	struct kvip_conf *draft;
 	kvip_msec load_since; /* a load is under way; 0: none */
-	bool published;       /* the engine has had its first configuration */
+	bool restore_begun;   /* the engine is being, or has been, told what was before */
+	bool published;       /* and has had its first configuration */
+	bool zebra_started;
 	kvip_msec start_ms;
 	/* engine and worker */
 	struct kvip_nhsets *nhsets;
@@ -217,27 +224,32 @@ static bool ready_for_first(void)
 	return kvf_zebra_told() || kvf_host_now() - host.start_ms >= FIRST_FACTS_MS;
 }
 
+/* The engine knows to the end what was before: it may decide. */
+static void restored(void)
+{
+	if (!host.published) {
+		host.published = true;
+		publish_draft();
+		kvf_worker_start(host.engine, host.http);
+	}
+	kvf_worker_wake();
+}
+
 /* Addresses of this router have been told, and with them everything that zebra says on connect. */
 static void facts_settled(struct kvf_event *t)
 {
 	(void)t;
-	if (host.published) {
-		enter(NULL);
-		if (!host.t_settle) /* else they go with the configuration */
-			publish(NULL);
-		leave(NULL, "addresses");
-		return;
-	}
-	if (!ready_for_first()) {
+	if (!host.published && !host.restore_begun && !ready_for_first()) {
 		kvf_event_add_timer_ms(host.opt.loop, facts_settled, NULL, FACTS_MS, &host.t_facts);
 		return;
 	}
-	host.published = true;
 	enter(NULL);
-	kvf_turn_restore(host.engine);
-	publish_draft();
-	leave(NULL, "first configuration");
-	kvf_worker_start(host.engine, host.http);
+	if (host.published && !host.t_settle) /* else they go with the configuration */
+		publish(NULL);
+	if (!host.published && !host.restore_begun)
+		kvf_turn_restore(host.engine);
+	host.restore_begun = true;
+	leave(NULL, "addresses");
 }
 
 static void addresses_changed(void *ctx)
@@ -297,6 +309,8 @@ static void flush_and_exit(void)
 {
 	struct kvip_recon_summary sum;
 
+	if (kvf_turn_reading())
+		return;
 	kvip_recon_get_summary(host.recon, &sum);
 	if (!sum.active) {
 		fprintf(stderr, "%s injects: let it carry out `kubevip flush`, or stop it first\n",
@@ -334,6 +348,18 @@ static void tick(struct kvf_event *t)
 
 /* ---- life ---- */
 
+/* When what is ours has been read: zebra's answers are compared with it. */
+static void start_zebra(void)
+{
+	if (host.zebra_started)
+		return;
+	host.zebra_started = true;
+	host.start_ms = kvf_host_now();
+	kvf_zebra_start(host.recon);
+	if (!host.opt.flush_and_exit)
+		addresses_changed(NULL);
+}
+
 void kvf_host_init(const struct kvf_host_options *options)
 {
 	const struct kvf_zebra_host zh = {
@@ -352,9 +378,14 @@ void kvf_host_init(const struct kvf_host_options *options)
 		exit(1);
 	}
 	kvf_turn_init(&(struct kvf_turn_options){
+		.loop = host.opt.loop,
 		.name = host.opt.name,
 		.state_path = host.opt.state_path,
 		.flush = host.opt.flush_and_exit,
+		.read = start_zebra,
+		.restored = restored,
+		.enter = enter,
+		.leave = leave,
 	});
 	kvf_zebra_init(host.opt.loop, host.opt.privs, &zh);
 	if (!host.opt.in_bgpd)
@@ -386,7 +417,6 @@ void kvf_host_start(void)
 	char agent[64];
 
 	snprintf(agent, sizeof(agent), "%s/%s", host.opt.name, KUBEVIP_VERSION);
-	host.start_ms = kvf_host_now();
 	host.wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	host.mailbox = kvip_mailbox_new(wake_main, NULL);
 	host.http = kvip_http_new(agent, &host.log);
@@ -401,10 +431,9 @@ void kvf_host_start(void)
 	kvf_turn_start(host.recon, host.nhsets);
 	kvf_turn_take(host.draft);
 	kvf_event_add_read(host.opt.loop, on_wake, NULL, host.wake_fd, &host.t_wake);
-	kvf_zebra_start(host.recon);
 	tick(NULL);
-	if (!host.opt.flush_and_exit)
-		addresses_changed(NULL);
+	if (!kvf_turn_reading())
+		start_zebra();
 }
 
 void kvf_host_stop(void)

@@ -2,8 +2,9 @@
 /*
  * DOC: the state file in a shell: adopted by the reconciler, restored to the engine, kept up to date.
  *
- * Thread: T0. What a cluster was and when it was last known to be live is remembered here between
- * the reading and the restoring, and noted again once a minute while it lives (rules R4).
+ * Thread: T0. Both go in slices, as what is in the file may be tens of thousands of routes. What a
+ * cluster was and when it was last known to be live is remembered here between the reading and the
+ * restoring, and noted again once a minute while it lives (rules R4).
  */
 #include "frr/kvf_record.h"
 
@@ -12,10 +13,13 @@
 
 #include "log.h"
 
+#include <errno.h>
 #include <string.h>
 
-#define SEEN_EACH_S 60
-#define MAX_SEEN    64
+#define SEEN_EACH_S    60
+#define MAX_SEEN       64
+#define LINES_A_SLICE  512
+#define ROUTES_A_SLICE 256
 
 struct seen {
 	char cluster[64], identity[64];
@@ -23,7 +27,9 @@ struct seen {
 };
 
 static struct {
+	struct kvip_state_opening *opening; /* NULL: not under way */
 	struct kvip_state *state;
+	struct kvip_recon_at restored; /* up to here */
 	char note[400];
 	struct seen seen[MAX_SEEN];
 	size_t n_seen;
@@ -52,24 +58,48 @@ static void read_route(void *ctx, const struct kvip_route *r)
 		zlog_err("kubevip: out of memory: a route of ours from before is forgotten");
 }
 
-void kvf_record_open(const char *path, struct kvip_recon *recon, struct kvip_nhsets *nhsets)
+static void opened(struct kvip_recon *recon, int rc, const struct kvip_err *refused,
+		   const struct kvip_err *err)
 {
-	const struct kvip_state_reader reader = { read_route, read_cluster, recon };
-	struct kvip_err refused, err;
-
-	if (kvip_state_open(path, nhsets, &reader, &record.state, &refused, &err)) {
-		snprintf(record.note, sizeof(record.note), "no state file: %.320s", err.text);
+	if (rc) {
+		snprintf(record.note, sizeof(record.note), "no state file: %.320s", err->text);
 		zlog_err("kubevip: %s: nothing is restored after a restart", record.note);
-	} else if (refused.text[0]) {
-		snprintf(record.note, sizeof(record.note), "%.390s", refused.text);
+	} else if (refused->text[0]) {
+		snprintf(record.note, sizeof(record.note), "%.390s", refused->text);
 		zlog_warn("kubevip: %s", record.note);
 	}
 	kvip_recon_set_state(recon, record.state);
 }
 
+void kvf_record_open(const char *path, struct kvip_recon *recon, struct kvip_nhsets *nhsets)
+{
+	const struct kvip_state_reader reader = { read_route, read_cluster, recon };
+	const struct kvip_err nomem = { "out of memory" }, none = { "" };
+
+	record.opening = kvip_state_open_begin(path, nhsets, &reader);
+	if (!record.opening)
+		opened(recon, -ENOMEM, &none, &nomem);
+}
+
+bool kvf_record_open_some(struct kvip_recon *recon)
+{
+	struct kvip_err refused, err;
+	int rc;
+
+	if (!record.opening)
+		return false;
+	rc = kvip_state_open_some(record.opening, LINES_A_SLICE, &record.state, &refused, &err);
+	if (rc > 0)
+		return true;
+	kvip_state_open_cancel(record.opening);
+	record.opening = NULL;
+	opened(recon, rc, &refused, &err);
+	return false;
+}
+
 struct restoring {
-	struct kvip_restored *v;
-	size_t n, size;
+	struct kvip_restored v[ROUTES_A_SLICE];
+	size_t n;
 };
 
 static bool add_restored(void *ctx, const struct kvip_route_view *view)
@@ -77,7 +107,7 @@ static bool add_restored(void *ctx, const struct kvip_route_view *view)
 	struct restoring *r = ctx;
 	struct kvip_restored *v;
 
-	if (!view->adopted || !view->adopted->nhs || r->n == r->size)
+	if (!view->adopted || !view->adopted->nhs)
 		return true;
 	v = &r->v[r->n++];
 	*v = (struct kvip_restored){
@@ -94,19 +124,22 @@ static bool add_restored(void *ctx, const struct kvip_route_view *view)
 	return true;
 }
 
-void kvf_record_restore(struct kvip_recon *recon, struct kvip_engine *engine)
+void kvf_record_restore(void)
 {
-	struct kvip_recon_summary sum;
-	struct restoring r = { 0 };
+	record.restored = (struct kvip_recon_at){ 0 };
+}
 
-	kvip_recon_get_summary(recon, &sum);
-	r.size = sum.routes;
-	r.v = kvip_calloc(r.size, sizeof(*r.v));
-	if (r.v)
-		kvip_recon_each(recon, add_restored, &r);
-	if (!r.v || kvip_engine_restore(engine, r.v, r.n))
-		zlog_err("kubevip: out of memory: routes from before are kept, not restored");
-	kvip_free(r.v);
+bool kvf_record_restore_some(struct kvip_recon *recon, struct kvip_engine *engine)
+{
+	static struct restoring r; /* T0 alone, and too large for the stack */
+	bool more;
+
+	r.n = 0;
+	more = kvip_recon_each_some(recon, &record.restored, ROUTES_A_SLICE, add_restored, &r);
+	if (!kvip_engine_restore(engine, r.v, r.n))
+		return more;
+	zlog_err("kubevip: out of memory: routes from before are kept, not restored");
+	return false;
 }
 
 static void note_seen(struct kvip_engine *engine, const char *cluster)
@@ -147,6 +180,8 @@ const char *kvf_record_note(void)
 
 void kvf_record_close(void)
 {
+	kvip_state_open_cancel(record.opening);
+	record.opening = NULL;
 	kvip_state_close(record.state);
 	record.state = NULL;
 }

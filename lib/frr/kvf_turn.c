@@ -9,13 +9,16 @@
  * withdraw, beside `observe` it may well go on injecting: then nothing is touched, and the lock,
  * which a process that had no configuration yet has taken at its start, is given back as it was.
  *
+ * The record is read, and told to the engine, in slices: it may name tens of thousands of routes,
+ * and inside bgpd BGP goes on in between (rules R5). This process is active when all of it has been
+ * read.
+ *
  * Nothing of this happens before a configuration has settled (rules R4).
  */
 #include "frr/kvf_turn.h"
 
 #include "frr/kvf_lock.h"
 #include "frr/kvf_record.h"
-#include "frr/kvf_worker.h"
 
 #include "libfrr.h"
 #include "log.h"
@@ -37,7 +40,9 @@ static struct {
 	bool has_clusters;          /* and it had something to inject */
 	bool injected;              /* into zebra, by configuration: so it is ours to withdraw */
 	bool leaving;               /* zebra is being emptied of ours, with the lock held */
-	bool reading;               /* the record is open: this process injects, or empties zebra */
+	/* Of the record. Read: this process injects, or empties zebra. */
+	enum { RECORD_CLOSED = 0, RECORD_READING, RECORD_READ } record;
+	struct kvf_event *t_read, *t_restore;
 	char standby[160], state_path[512];
 } turn;
 
@@ -74,12 +79,60 @@ static bool into_zebra(void)
 	return turn.opt.flush || turn.inject == KVIP_INJECT_ZEBRA;
 }
 
+static void take(void);
+
+static void restore_some(struct kvf_event *t)
+{
+	bool more;
+
+	(void)t;
+	turn.opt.enter(NULL);
+	more = kvf_record_restore_some(turn.recon, turn.engine);
+	if (!more)
+		turn.opt.restored();
+	turn.opt.leave(NULL, "restoring routes");
+	if (more)
+		kvf_event_add_event(turn.opt.loop, restore_some, NULL, 0, &turn.t_restore);
+}
+
+/* From the beginning, if it is under way: what the engine has already it does not take twice. */
 static void restore(void)
 {
 	if (!turn.engine)
 		return;
-	kvf_record_restore(turn.recon, turn.engine);
-	kvf_worker_wake();
+	kvf_record_restore();
+	kvf_event_add_event(turn.opt.loop, restore_some, NULL, 0, &turn.t_restore);
+}
+
+static void note_leaving(void)
+{
+	zlog_info("kubevip: %zu routes of ours are withdrawn from zebra",
+		  kvip_recon_owned(turn.recon));
+}
+
+static void has_been_read(void)
+{
+	turn.record = RECORD_READ;
+	if (turn.leaving)
+		note_leaving();
+	else
+		restore();
+	take();
+	turn.opt.read();
+}
+
+static void read_some(struct kvf_event *t)
+{
+	bool more;
+
+	(void)t;
+	turn.opt.enter(NULL);
+	more = kvf_record_open_some(turn.recon);
+	if (!more)
+		has_been_read();
+	turn.opt.leave(NULL, "reading the state file");
+	if (more)
+		kvf_event_add_event(turn.opt.loop, read_some, NULL, 0, &turn.t_read);
 }
 
 /*
@@ -88,20 +141,25 @@ static void restore(void)
  */
 static void begin(void)
 {
-	if (turn.reading)
+	if (turn.record != RECORD_CLOSED)
 		return;
-	turn.reading = true;
+	turn.record = RECORD_READING;
 	kvf_record_open(turn.state_path, turn.recon, turn.nhsets);
-	if (!turn.leaving)
-		restore();
+	kvf_event_add_event(turn.opt.loop, read_some, NULL, 0, &turn.t_read);
+}
+
+static void close_record(void)
+{
+	kvf_event_cancel(&turn.t_read);
+	kvf_record_close();
+	turn.record = RECORD_CLOSED;
 }
 
 static void end(void)
 {
 	kvip_recon_set_active(turn.recon, false, now_ms());
 	kvip_recon_set_state(turn.recon, NULL);
-	kvf_record_close();
-	turn.reading = false;
+	close_record();
 }
 
 static void note_standby(const char *holder)
@@ -113,29 +171,34 @@ static void note_standby(const char *holder)
 	snprintf(turn.standby, sizeof(turn.standby), "%s", holder);
 }
 
-void kvf_turn_take(const struct kvip_conf *draft)
+static void take(void)
 {
 	char holder[sizeof(turn.standby)] = "";
 	bool active;
 
-	if (!turn.configured)
-		turn.inject = draft->inject;
 	active = (into_zebra() || turn.leaving) &&
 		 kvf_lock_try(turn.opt.name, holder, sizeof(holder));
 	note_standby(holder);
 	if (active)
 		begin();
 	turn.injected |= active && turn.has_clusters && into_zebra();
-	kvip_recon_set_active(turn.recon, active, now_ms());
-	if (!turn.leaving || kvip_recon_owned(turn.recon))
+	kvip_recon_set_active(turn.recon, active && turn.record == RECORD_READ, now_ms());
+	if (!turn.leaving || turn.record != RECORD_READ || kvip_recon_owned(turn.recon))
 		return;
 	turn.leaving = false;
 	end();
 	kvf_lock_release();
 }
 
+void kvf_turn_take(const struct kvip_conf *draft)
+{
+	if (!turn.configured)
+		turn.inject = draft->inject;
+	take();
+}
+
 /* @all: an order; else what this shell has injected. */
-static void leave(const struct kvip_conf *conf, bool all)
+static void leave(bool all)
 {
 	bool ours = all || turn.injected || kvf_lock_last_was(turn.opt.name);
 	char holder[sizeof(turn.standby)];
@@ -146,10 +209,9 @@ static void leave(const struct kvip_conf *conf, bool all)
 		kvf_lock_give_back();
 	}
 	turn.injected = false;
-	kvf_turn_take(conf);
-	if (turn.leaving)
-		zlog_info("kubevip: %zu routes of ours are withdrawn from zebra",
-			  kvip_recon_owned(turn.recon));
+	if (turn.leaving && turn.record == RECORD_READ)
+		note_leaving();
+	take();
 }
 
 void kvf_turn_configure(const struct kvip_conf *conf)
@@ -160,24 +222,29 @@ void kvf_turn_configure(const struct kvip_conf *conf)
 	turn.inject = conf->inject;
 	turn.has_clusters = conf->n_clusters > 0;
 	if (conf->inject != KVIP_INJECT_ZEBRA && was_zebra) {
-		leave(conf, false);
+		leave(false);
 	} else if (conf->inject == KVIP_INJECT_ZEBRA && turn.leaving) {
 		turn.leaving = false; /* what is left of it stays */
-		restore();
+		if (turn.record == RECORD_READ)
+			restore();
 	}
 }
 
 void kvf_turn_restore(struct kvip_engine *engine)
 {
 	turn.engine = engine;
-	if (turn.reading)
-		restore();
+	restore();
+}
+
+bool kvf_turn_reading(void)
+{
+	return turn.record == RECORD_READING;
 }
 
 void kvf_turn_order_leave(void)
 {
 	if (turn.configured && !into_zebra())
-		leave(NULL, true);
+		leave(true);
 }
 
 const char *kvf_turn_standby(void)
@@ -187,6 +254,7 @@ const char *kvf_turn_standby(void)
 
 void kvf_turn_stop(void)
 {
-	kvf_record_close();
+	kvf_event_cancel(&turn.t_restore);
+	close_record();
 	kvf_lock_release();
 }
