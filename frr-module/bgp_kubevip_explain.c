@@ -285,6 +285,8 @@ static struct bgp_path_info *explain_table(struct asking *q, struct bgp_dest *de
 /* A peer that gets a node's address for next hop sends everything to that node. */
 static bool gets_third_party(struct asking *q, struct peer *peer)
 {
+	if (!q->next_hop) /* node mode: this node is the next hop */
+		return false;
 	if (CHECK_FLAG(peer->af_flags[q->afi][SAFI_UNICAST],
 		       PEER_FLAG_NEXTHOP_SELF | PEER_FLAG_FORCE_NEXTHOP_SELF))
 		return false;

@@ -3,6 +3,7 @@
 #include <zebra.h>
 
 #include "frr/kvf_explain.h"
+#include "frr/kvf_host.h"
 
 #include "frr/kvf_rib.h"
 
@@ -59,7 +60,15 @@ static void explain_elsewhere(struct kvip_explain *x)
 
 void kvf_explain_more(void *ctx, const struct kvip_prefix *p, struct kvip_explain *x)
 {
+	struct kvip_route_view v;
+
 	(void)ctx;
+	if (kvf_host_recon() && kvip_recon_find(kvf_host_recon(), 0, p, &v) &&
+	    v.inject == KVIP_INJECT_BGP) {
+		if (explain_bgp && kvip_explain_goes_to_bgp(&v))
+			explain_bgp(p, x);
+		return;
+	}
 	explain_kernel(p, x);
 	if (explain_bgp)
 		explain_bgp(p, x);

@@ -292,12 +292,38 @@ static void explain_zebra(const struct kvip_route_view *v, struct kvip_explain *
 		kvip_explain_step(x, &s, "%s: %s", kvip_route_state_text(v->state), why->text);
 }
 
+/* Node mode: no next hop is tracked, zebra is told nothing. What bgpd's policy says is bgpd's part. */
+static void explain_node(const struct kvip_route_view *v, struct kvip_explain *x)
+{
+	const struct kvip_step here = { .step = "node", .reason = "through-this-node" };
+
+	switch (v->reason) {
+	case KVIP_REASON_NONE:
+	case KVIP_REASON_NOT_REDISTRIBUTED:
+	case KVIP_REASON_POLICY_DENIES:
+		kvip_explain_step(x, &here, "this node is among its next hops");
+		return;
+	default:
+		kvip_explain_reason(x, "node", v->reason, NULL, NULL);
+	}
+}
+
+bool kvip_explain_goes_to_bgp(const struct kvip_route_view *v)
+{
+	return v->state == KVIP_ROUTE_ANNOUNCED || v->reason == KVIP_REASON_NOT_REDISTRIBUTED ||
+	       v->reason == KVIP_REASON_POLICY_DENIES;
+}
+
 void kvip_explain_route(struct kvip_recon *r, const struct kvip_prefix *p, struct kvip_explain *x)
 {
 	struct kvip_route_view v;
 
 	if (!kvip_recon_find(r, 0, p, &v))
 		return; /* nothing was decided: the engine's part says why */
+	if (v.inject == KVIP_INJECT_BGP && v.want) {
+		explain_node(&v, x);
+		return;
+	}
 	if (v.want && v.want->nhs)
 		explain_next_hops(r, &v, x);
 	explain_zebra(&v, x);

@@ -81,5 +81,7 @@ void kvip_explain_address(struct kvip_engine *e, const struct kvip_addr *a, stru
  * @out (at most @max), -ENOENT: no such Service. */
 int kvip_explain_service(struct kvip_engine *e, const char *ns, const char *name,
 			 struct kvip_explain *x, struct kvip_addr *out, size_t max);
+/** kvip_explain_goes_to_bgp - node mode: is bgpd the next link of its chain? */
+bool kvip_explain_goes_to_bgp(const struct kvip_route_view *v);
 /** kvip_explain_route - the reconciler's part: next hops, zebra. */
 void kvip_explain_route(struct kvip_recon *r, const struct kvip_prefix *p, struct kvip_explain *x);
