@@ -159,6 +159,26 @@ START_TEST(shared_vips_count_as_they_came_out)
 }
 END_TEST
 
+START_TEST(claims_that_share_may_reach_a_node_by_different_addresses)
+{
+	begin(EH_CONF BGP SELF "cluster lab advertise alpha service-selector k=ext\n"
+			       "cluster lab advertise alpha next-hop external-ip\n");
+	ck_assert_int_eq(
+		eh_put(h, "lab", KVIP_KIND_NODE,
+		       "{'metadata':{'name':'n1','uid':'uid-n1'},'spec':{},'status':{'addresses':["
+		       "{'type':'InternalIP','address':'" EH_N1 "'},"
+		       "{'type':'ExternalIP','address':'198.51.100.1'}],"
+		       "'conditions':[{'type':'Ready','status':'True'}]}}"),
+		0);
+	local("tcp", V, "n2:r");
+	eh_service(h, "lab", "udp", V, "'labels':{'k':'ext'}", "'externalTrafficPolicy':'Local'");
+	eh_slice(h, "lab", "udp", "n1:r");
+	eh_synced(h, "lab");
+	ck_assert_str_eq(eh_route(h, V), EH_N2 " 198.51.100.1");
+	ck_assert_str_eq(where(V), "here"); /* by the second's block alone */
+}
+END_TEST
+
 START_TEST(a_node_object_of_another_name_with_the_same_address)
 {
 	begin(EH_CONF BGP SELF);
@@ -267,6 +287,7 @@ int main(void)
 	tcase_add_test(t, auto_is_the_host_name);
 	tcase_add_test(t, it_is_the_address_the_block_would_take);
 	tcase_add_test(t, shared_vips_count_as_they_came_out);
+	tcase_add_test(t, claims_that_share_may_reach_a_node_by_different_addresses);
 	tcase_add_test(t, a_node_object_of_another_name_with_the_same_address);
 	tcase_add_test(t, each_cluster_has_a_node_of_that_name);
 	tcase_add_test(t, a_node_that_is_not_eligible_announces_nothing);
