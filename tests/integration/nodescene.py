@@ -49,6 +49,7 @@ class NodeScene:
         self.api.put(*self.lab.node_objects())
         for name, router in self.lab.nodes.items():
             router.write_etc(KUBECONFIG, self.api.kubeconfig())
+            self.lab.modules[name].configure(lines_of(name))
             self.type(name, *lines_of(name))
         for name in HOSTS:
             self.wait_settled(name)
@@ -64,12 +65,10 @@ class NodeScene:
             self.boot(name)
             self.wait_settled(name)
 
-    def boot(self, name: str, *lines: str) -> None:
-        """Start bgpd of a node with these `kubevip` lines instead of its own ("": none)."""
+    def boot(self, name: str, lines: list[str] | None = None) -> None:
+        """Start bgpd of a node with these `kubevip` lines in its frr.conf, or with its own."""
+        self.lab.modules[name].configure(lines_of(name) if lines is None else lines)
         self.lab.nodes[name].start("bgpd")
-        lines = lines or tuple(lines_of(name))
-        if lines != ("",):
-            self.type(name, *lines)
 
     def _configuration(self, name: str) -> str:
         """As bgpd has it, without the header."""

@@ -5,6 +5,7 @@ Who announces is read from the upstream router's table, whether it heard a withd
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 from pathlib import Path
@@ -13,9 +14,10 @@ from typing import Iterator
 import pytest
 
 from tests.fakeapi import FakeApiProcess, Pki, objects
-from tests.lab import KubewatchSetup, poll
-from tests.lab.nodelab import NodeLab, built_module
+from tests.lab import poll
+from tests.lab.nodelab import NodeLab
 from tests.lab.seedlab import lan
+from tests.lab.shell import KubewatchSetup, find_module
 
 from .faillab import prefix_of
 from .nodescene import FAR, MATE, NodeScene, lines_of
@@ -28,10 +30,10 @@ RMAP = "redistribute static route-map KUBEVIP"
 @pytest.fixture(scope="module")
 def lab() -> Iterator[NodeLab]:
     """Three nodes with FRR, raised for this module."""
-    shim = built_module()
-    if shim is None:
-        pytest.skip("the bgpd module is not built; set BGPD_KUBEVIP to its path")
-    with NodeLab(shim) as nodes:
+    setup = find_module(os.environ.get("KUBEVIP_MODULES", ""))
+    if setup is None:
+        pytest.skip("the module is not built; set KUBEVIP_MODULES to build/frr-module")
+    with NodeLab(setup) as nodes:
         yield nodes
 
 
@@ -208,6 +210,38 @@ def test_service_addresses_on_kube_ipvs0_are_no_addresses_of_this_router(scene: 
     scene.remove(vip, own)
     scene.wait_announced(vip)
     scene.wait_announced(own)
+
+
+def test_explain_walks_the_way_of_this_node(scene: NodeScene) -> None:
+    """To what each peer is sent, without zebra and kernel; or to the reason why not."""
+    here, there = prefix_of(14), prefix_of(15)
+    scene.add(here)
+    scene.add(there, on=("kube2",), policy="Local")
+    scene.wait_announced(here, *ALL)
+    scene.wait_announced(there, "kube2")
+
+    def explained(vip: str) -> tuple[dict[str, str], dict | None]:
+        answer = scene.show("kube1", f"vip {vip.split('/')[0]} explain")
+        return {step["step"]: step["mark"] for step in answer["steps"]}, answer["diagnosis"]
+
+    marks, diagnosis = explained(here)
+    assert diagnosis is None and not {"zebra", "kernel", "next-hops"} & set(marks)
+    assert [marks[step] for step in ("node", "redistribute", "route-map", "bgp", "peer")] == ["ok"] * 5
+    marks, diagnosis = explained(there)
+    assert diagnosis is None and marks["node"] == "note" and "bgp" not in marks
+    scene.bgp("kube1", "no redistribute static")
+    scene.wait_state("kube1", here, "refused")
+    diagnosis = explained(here)[1]
+    assert diagnosis is not None and diagnosis["step"] == "redistribute"
+    scene.bgp("kube1", RMAP)
+    scene.kube1.config([f"ip route {here} {lan(13)[4]}"])
+    scene.wait_state("kube1", here, "shadowed")
+    diagnosis = explained(here)[1]
+    assert diagnosis is not None and diagnosis["reason"] == "operator-route"
+    scene.kube1.config([f"no ip route {here} {lan(13)[4]}"])
+    scene.remove(here, there)
+    scene.wait_announced(here)
+    scene.wait_announced(there)
 
 
 # ---- what happens to bgpd's policy ------------------------------------------------------------
@@ -461,20 +495,25 @@ def test_an_operators_route_that_policy_keeps_in_stands_in_our_place_too(scene: 
 
 @pytest.mark.parametrize("kind", ("blackhole", "reject", "Null0"))
 def test_an_operators_blackhole_is_not_taken_for_ours(scene: NodeScene, kind: str) -> None:
-    """Ours look like blackholes to bgpd: it must tell the two apart."""
+    """Ours look like blackholes to bgpd: it must tell the two apart, in whichever order they come."""
     vip = prefix_of(33)
     route = f"ip route {vip} {kind} tag 77"
-    typed(scene, route)
-    scene.wait_announced(vip, "kube1")
-    scene.add(vip)
-    scene.wait_announced(vip, *ALL)
-    scene.wait_state("kube1", vip, "shadowed", "operator-route")
-    scene.remove(vip)
-    scene.wait_announced(vip, "kube1")
-    scene.wait_ticks("kube1")
-    assert scene.announcers(vip) == {"kube1"}
-    typed(scene, route, on=False)
-    scene.wait_announced(vip)
+    for first in ("ours", "his"):
+        if first == "ours":
+            scene.add(vip, on=("kube1",), policy="Local")
+            scene.wait_state("kube1", vip, "announced")
+        typed(scene, route)
+        scene.wait_announced(vip, "kube1")
+        scene.add(vip, on=("kube1",), policy="Local")
+        scene.wait_state("kube1", vip, "shadowed", "operator-route")
+        scene.wait_ticks("kube1", 1)
+        scene.wait_announced(vip, "kube1")
+        scene.remove(vip)
+        poll(lambda: not scene.vip("kube1", vip), 10, "the VIP is forgotten")
+        scene.wait_ticks("kube1", 1)
+        assert scene.announcers(vip) == {"kube1"}
+        typed(scene, route, on=False)
+        scene.wait_announced(vip)
 
 
 # ---- from one way to another --------------------------------------------------------------------
@@ -527,7 +566,7 @@ def test_a_restart_with_inject_bgp_withdraws_what_zebra_has_once_it_is_configure
     scene.type("kube1", "kubevip inject zebra")
     poll(lambda: via_kube2(scene, vip), 15, "the VIP in kube1's kernel")
     scene.kube1.kill("bgpd", signal.SIGKILL)
-    scene.boot("kube1", "")
+    scene.boot("kube1", [])
     with scene.kube1.monitor() as monitor:
         poll(lambda: scene.show("kube1")["routes"]["total"] == 1, 10, "the record is read")
         scene.wait_ticks("kube1")
@@ -551,13 +590,33 @@ def test_a_restart_with_the_same_way_harms_nothing(scene: NodeScene) -> None:
     poll(lambda: via_kube2(scene, vip), 15, "the VIP in kube1's kernel")
     with scene.kube1.monitor() as monitor:
         scene.kube1.kill("bgpd", signal.SIGKILL)
-        scene.boot("kube1", *lines)
+        scene.boot("kube1", lines)
         scene.wait_settled("kube1")
         scene.wait_state("kube1", vip, "installed")
         assert monitor.deleted(vip) == []
     scene.kube1.kill("bgpd")
     scene.boot("kube1")
     poll(lambda: vip not in scene.kube1.kernel_routes(), 15, "the route has left the kernel")
+    scene.remove(vip)
+    scene.wait_announced(vip)
+
+
+def test_half_a_configuration_is_none(scene: NodeScene) -> None:
+    """Rules R4: before the line that says `inject bgp` has come, the way is not known."""
+    vip = prefix_of(46)
+    scene.add(vip, on=("kube2",), policy="Local")
+    scene.wait_announced(vip, "kube2")
+    late = [line for line in lines_of("kube1") if "inject" in line or "node-name" in line]
+    early = [line for line in lines_of("kube1") if line not in late]
+    scene.kube1.kill("bgpd")
+    scene.boot("kube1", [])
+    with scene.kube1.monitor() as monitor:
+        scene.type("kube1", "XFRR_start_configuration", *early)
+        scene.wait_ticks("kube1")
+        assert scene.show("kube1")["clusters"] == {}
+        scene.type("kube1", *late, "XFRR_end_configuration")
+        scene.wait_state("kube1", vip, "elsewhere")
+        assert monitor.about(vip) == []
     scene.remove(vip)
     scene.wait_announced(vip)
 
@@ -570,7 +629,7 @@ def test_what_kubewatch_has_put_into_zebra_is_not_ours_to_withdraw(
     config = "\n".join(line for line in lines_of("kube1") if "cluster" in line) + "\n"
     scene.add(vip, on=("kube2",), policy="Local")
     scene.wait_announced(vip, "kube2")
-    scene.kube1.install_kubewatch(KubewatchSetup(kubewatch_binary, config))
+    scene.kube1.install(KubewatchSetup(kubewatch_binary, config))
     scene.kube1.start("kubewatch")
     poll(lambda: via_kube2(scene, vip), 15, "kubewatch's route in kube1's kernel")
     with scene.kube1.monitor() as monitor:
@@ -578,7 +637,7 @@ def test_what_kubewatch_has_put_into_zebra_is_not_ours_to_withdraw(
         for way in ("observe", "bgp"):
             scene.type("kube1", f"kubevip inject {way}")
             scene.kube1.kill("bgpd", signal.SIGKILL)
-            scene.boot("kube1", *lines_of("kube1"), f"kubevip inject {way}")
+            scene.boot("kube1", [*lines_of("kube1"), f"kubevip inject {way}"])
             scene.wait_settled("kube1")
             scene.wait_ticks("kube1")
         assert via_kube2(scene, vip) and monitor.deleted(vip) == []

@@ -11,17 +11,15 @@ tells upstream over the far link gets a local preference that keeps it out of th
 
 from __future__ import annotations
 
-import os
-import shutil
 import time
-from pathlib import Path
 
 from tests.fakeapi import objects
 
 from .netns import Run, set_up_interfaces
 from .peerlog import DEBUG_LINES, LOG_FILE, PeerLog
 from .router import Router
-from .seedlab import EXAMPLES, ROOT, ROUTER_SYSCTLS, lan
+from .seedlab import EXAMPLES, ROUTER_SYSCTLS, lan
+from .shell import ModuleSetup
 from .wait import poll
 
 HOSTS = {"kube1": 12, "kube2": 13, "kube3": 14}
@@ -65,28 +63,6 @@ exit
 """
 
 
-def built_module() -> Path | None:
-    """The module's shim as the build left it: $BGPD_KUBEVIP, or in the build directory."""
-    built = [ROOT / path / "frr-module/.libs/bgpd_kubevip.so" for path in (".", "build")]
-    for path in [Path(os.environ.get("BGPD_KUBEVIP", "")), *built]:
-        if path.is_file():
-            return path
-    return None
-
-
-def install_module(shim: Path, directory: Path, version: str) -> Path:
-    """Lay the module out as it is installed, engine beside it; returns what to give to -M."""
-    (directory / "kubevip").mkdir(parents=True)
-    shutil.copy(shim, directory / shim.name)
-    shutil.copy(shim.with_name("engine.so"), directory / "kubevip" / f"{version}.so")
-    return directory / shim.name
-
-
-def frr_version(run: Run, space) -> str:
-    """As bgpd prints it."""
-    return space.run(["/usr/lib/frr/bgpd", "--version"]).split()[2]
-
-
 def node_config(name: str, *, kubevip: bool) -> str:
     """packaging/examples/node.conf for this node: FRR's part, or the `kubevip` lines."""
     text = (EXAMPLES / "node.conf").read_text()
@@ -99,8 +75,8 @@ def node_config(name: str, *, kubevip: bool) -> str:
 class NodeLab:
     """Three nodes with FRR, an upstream router, an iBGP neighbour. Use as a context manager."""
 
-    def __init__(self, shim: Path) -> None:
-        self._shim = shim
+    def __init__(self, module: ModuleSetup) -> None:
+        self._module = module
         self.raised_in_s = 0.0
 
     def __enter__(self) -> "NodeLab":
@@ -164,21 +140,17 @@ class NodeLab:
         return space
 
     def _start(self) -> None:
-        version = frr_version(self.run, self.spaces["upstream"])
-        module = install_module(self._shim, self.run.directory / "module", version)
         self.up = Router(self.run, self.spaces["upstream"], self._up_config())
         self.mate = Router(self.run, self.spaces["mate"], self._mate_config())
         self.nodes = {
             name: Router(
-                self.run, self.spaces[name], self._node_config(name), options={"bgpd": f"-M {module}"}
+                self.run, self.spaces[name], self._node_config(name), shell=self._module
             )
             for name in HOSTS
         }
         self.routers = {"upstream": self.up, "mate": self.mate, **self.nodes}
+        self.modules = {name: router.shell for name, router in self.nodes.items()}
         for router in self.routers.values():
-            state = router.directory / "lib" / "kubevip"
-            state.mkdir()
-            os.chown(state, router.etc.stat().st_uid, router.etc.stat().st_gid)
             router.start_all()
         self.peerlog = PeerLog(self.up.log_path("bgpd").with_name(LOG_FILE))
 
