@@ -351,21 +351,28 @@ static kvip_msec review(struct kvip_engine *e)
 			continue;
 		if (e->now >= kvip_guard_deadline(&c->guard, c->conf->guard_release_s))
 			e->table.batch_open = true;
+		if (c->nodes && e->now >= c->nodes->review_ms) {
+			c->nodes_dirty = true;
+			e->table.batch_open = true;
+		}
 		next = kvip_earlier(next, kvip_engine_review(kvip_engine_of(c)));
 	}
 	return next;
 }
 
-/* When the first guard lets go by itself. */
-static kvip_msec guard_deadline(const struct kvip_engine *e)
+/* When the first guard lets go by itself, or the first kept node. */
+static kvip_msec table_deadline(const struct kvip_engine *e)
 {
 	const struct kvip_cluster *c;
 	kvip_msec next = KVIP_NEVER;
 
-	TAILQ_FOREACH(c, &e->table.clusters, of_table)
-		if (!c->removed)
-			next = kvip_earlier(next, kvip_guard_deadline(&c->guard,
-								      c->conf->guard_release_s));
+	TAILQ_FOREACH(c, &e->table.clusters, of_table) {
+		if (c->removed)
+			continue;
+		next = kvip_earlier(next, kvip_guard_deadline(&c->guard, c->conf->guard_release_s));
+		if (c->nodes)
+			next = kvip_earlier(next, c->nodes->review_ms);
+	}
 	return next;
 }
 
@@ -438,7 +445,7 @@ kvip_msec kvip_engine_step(struct kvip_engine *e, kvip_msec now, kvip_wall wall)
 	w2 = republish(e);
 	if (w == KVIP_WORK_NOMEM || w2 == KVIP_WORK_NOMEM || applied < 0)
 		next = kvip_earlier(next, now + KVIP_NOMEM_RETRY_MS);
-	return kvip_earlier(next, guard_deadline(e));
+	return kvip_earlier(next, table_deadline(e));
 }
 
 const struct kvip_feed *kvip_engine_feed(struct kvip_engine *e, const char *name, void **ctx)

@@ -177,8 +177,11 @@ static void explain_endpoints(struct asking *q, const struct kvip_cluster *c,
 	if (is_about_endpoints((enum kvip_reason)s->reason))
 		kvip_explain_reason(q->x, "endpoints", (enum kvip_reason)s->reason, c->name,
 				    object);
-	else if (s->warning == KVIP_REASON_SLICE_BY_OWNER)
-		kvip_explain_reason(q->x, "endpoints", KVIP_REASON_SLICE_BY_OWNER, c->name, object);
+	else if (s->warning == KVIP_REASON_SLICE_BY_OWNER || s->held)
+		kvip_explain_reason(q->x, "endpoints",
+				    s->held ? KVIP_REASON_ENDPOINTS_KEPT
+					    : KVIP_REASON_SLICE_BY_OWNER,
+				    c->name, object);
 	else
 		kvip_explain_step(q->x, &ok, "%u of %u endpoints are usable", s->usable, s->total);
 	kvip_explain_detail(q->x, "policy", local ? "Local" : "Cluster",
@@ -246,13 +249,23 @@ static void explain_pool(struct asking *q, const struct kvip_cluster *c)
 				    "no CiliumLoadBalancerIPPool of cluster %s has it", c->name);
 }
 
+static const struct kvip_claim *claim_of(const struct kvip_vip *v, const struct kvip_owner *o)
+{
+	const struct kvip_claim *claim;
+
+	SLIST_FOREACH(claim, &o->claims, of_owner)
+		if (claim->vip == v)
+			return claim;
+	return NULL;
+}
+
 static void explain_claim(struct asking *q, struct kvip_cluster *c, const struct kvip_owner *o,
 			  const struct kvip_wanted *w)
 {
 	const struct kvip_select sel = kvip_table_select(c);
 	const struct kvip_prefix host = kvip_prefix_host(&w->addr);
 	const struct kvip_vip *v = kvip_vip_find(q->t, &host);
-	const bool present = v && v->in_force && v->holder == c;
+	const struct kvip_before before = kvip_claim_before(c, v, claim_of(v, o));
 	const struct kvip_step named = { .step = "claim", .reason = "named", .cluster = c->name };
 	enum kvip_reason refused = kvip_select_address(&sel, o->e.obj->meta.ns, &w->addr);
 	struct kvip_selected s = { .block = -1 };
@@ -274,7 +287,7 @@ static void explain_claim(struct asking *q, struct kvip_cluster *c, const struct
 		kvip_explain_reason(q->x, "cluster", KVIP_REASON_NOT_SYNCHRONISED, c->name, object);
 		return;
 	}
-	if (kvip_select_claim(&sel, o, w, present, &s)) {
+	if (kvip_select_claim(&sel, o, w, &before, &s)) {
 		kvip_explain_reason(q->x, "selection", KVIP_REASON_OUT_OF_MEMORY, c->name, object);
 		return;
 	}
@@ -286,7 +299,7 @@ static void explain_claim(struct asking *q, struct kvip_cluster *c, const struct
 	if (s.reason == KVIP_REASON_CLUSTER_SHUTDOWN || s.reason == KVIP_REASON_API_LOST)
 		kvip_explain_reason(q->x, "cluster", (enum kvip_reason)s.reason, c->name, object);
 	else
-		explain_ways(q, c, o, &s, present, object);
+		explain_ways(q, c, o, &s, before.present, object);
 	kvip_nhset_unref(s.nhs);
 }
 

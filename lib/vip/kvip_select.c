@@ -311,14 +311,16 @@ static enum kvip_reason admit(const struct kvip_select *s, const struct kvip_own
 }
 
 int kvip_select_claim(const struct kvip_select *s, const struct kvip_owner *o,
-		      const struct kvip_wanted *w, bool present, struct kvip_selected *out)
+		      const struct kvip_wanted *w, const struct kvip_before *before,
+		      struct kvip_selected *out)
 {
 	struct kvip_selected res = { .block = -1 };
-	enum kvip_reason r = admit(s, o, w, present, &res);
+	enum kvip_reason r = admit(s, o, w, before->present, &res);
 	int rc;
 
 	if (r == KVIP_REASON_NONE || r == KVIP_REASON_PREFIX_LIST_HOLDS) {
-		rc = kvip_select_next_hops(s, o, (size_t)res.block, w->addr.family, &res);
+		rc = kvip_select_next_hops(s, o, (size_t)res.block, w->addr.family, before->nhs,
+					   &res);
 		if (rc)
 			return rc;
 		if (r == KVIP_REASON_PREFIX_LIST_HOLDS)

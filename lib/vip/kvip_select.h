@@ -31,6 +31,13 @@ const char *kvip_source_name(enum kvip_source s);
  * period of each other (40 s grace, 5 s period), not at once.
  */
 #define KVIP_LAST_GOOD_WINDOW_MS 120000
+/*
+ * When enough nodes are Ready again, the kept ones have that long to come back, too; and pods of a
+ * node that was silent count as they last were for that long after the first word from it. Kubelets
+ * try again every 10 s, each try may take as long, and their pods' readiness follows up to 10 s
+ * later (kubelet v1.36: nodeStatusUpdateFrequency, status manager's syncPeriod).
+ */
+#define KVIP_SETTLE_MS 60000
 
 /* Addresses, sorted, without duplicates. */
 struct kvip_addrset {
@@ -44,8 +51,11 @@ void kvip_addrset_settle(struct kvip_addrset *s);
 /* A node as one advertise block sees it. */
 struct kvip_member {
 	const struct kvip_node_entry *node;
-	struct kvip_addr v4, v6; /* family NONE: it has none of the wanted kind */
-	uint8_t reason;          /* SELECTED, NODE_KEPT, or why it is not eligible */
+	struct kvip_addr v4, v6;   /* family NONE: it has none of the wanted kind */
+	kvip_msec kept_until_ms;   /* NODE_KEPT till then. KVIP_NEVER: while too few are Ready */
+	kvip_msec silent_until_ms; /* what the API says of its pods is no news till then */
+	uint8_t reason;            /* SELECTED, NODE_KEPT, or why it is not eligible */
+	bool silent;               /* that time is not over */
 };
 
 /* The nodes of a cluster as one advertise block sees them, by name. */
@@ -66,17 +76,25 @@ struct kvip_nodes {
 	struct kvip_nodeset **sets;
 	uint64_t *bits;           /* scratch: one per member */
 	struct kvip_addr *picked; /* scratch: one per member */
+	kvip_msec review_ms;      /* when to be built again though nothing has happened */
 };
 
 /**
  * kvip_nodes_build - look at every node once per advertise block
+ * @before: what it was before, or NULL: who is kept depends on that
  * Return: 0; -ENOMEM.
  */
 int kvip_nodes_build(struct kvip_cache *cache, const struct kvip_cluster_conf *conf,
-		     struct kvip_nhsets *nhsets, struct kvip_nodes **out) KVIP_USE_RESULT;
+		     struct kvip_nhsets *nhsets, const struct kvip_nodes *before, kvip_msec now,
+		     struct kvip_nodes **out) KVIP_USE_RESULT;
+/** kvip_nodeset_keep - of nodes that have been judged, take back those that rules R4 keeps. @before:
+ *  the same block's nodes, or NULL. Return: when it would say something else. */
+kvip_msec kvip_nodeset_keep(struct kvip_nodeset *s, const struct kvip_nodeset *before,
+			    uint32_t floor, kvip_msec now);
 /** kvip_nodes_free - takes NULL. */
 void kvip_nodes_free(struct kvip_nodes *n);
-/** kvip_nodeset_same - the same next hops through the same nodes? Reasons do not count. */
+/** kvip_nodeset_same - the same next hops through the same nodes, and the same of them silent?
+ *  Reasons why a node is not eligible do not count. */
 bool kvip_nodeset_same(const struct kvip_nodeset *a, const struct kvip_nodeset *b);
 /** kvip_nodeset_find - by name; NULL: no such node. */
 const struct kvip_member *kvip_nodeset_find(const struct kvip_nodeset *s, const char *name);
@@ -135,14 +153,21 @@ struct kvip_selected {
 	int16_t block;                /* index of the advertise block; -1: none matched */
 	uint32_t usable, total;       /* endpoints */
 	const struct kvip_nhset *nhs; /* one reference, if SELECTED */
+	bool held;                    /* SELECTED by endpoints as they last were */
+};
+
+/* What was before: some answers keep it (rules R3, R4). Borrowed. */
+struct kvip_before {
+	bool present;                 /* a route of this cluster for it is in force */
+	const struct kvip_nhset *nhs; /* the last next hops of the claim by endpoints that were
+					 usable, if that is not long ago; or NULL */
 };
 /**
  * kvip_select_claim - may @o have @w, and through which nodes?
- * @present: a route of this cluster for it is in force (an undefined prefix-list then holds it)
  * Return: 0; -ENOMEM with @out untouched.
  */
 int kvip_select_claim(const struct kvip_select *s, const struct kvip_owner *o,
-		      const struct kvip_wanted *w, bool present,
+		      const struct kvip_wanted *w, const struct kvip_before *before,
 		      struct kvip_selected *out) KVIP_USE_RESULT;
 
 /** kvip_reason_counts - does a claim with this result take part in the order of rules R3? True for
@@ -167,7 +192,8 @@ enum kvip_reason kvip_select_plist(const struct kvip_select *s, const struct kvi
  *  @source; -1: none. */
 int kvip_select_block(const struct kvip_cluster_conf *conf, const struct kvip_owner *o,
 		      enum kvip_source source, enum kvip_selected_by *by);
-/** kvip_select_next_hops - endpoints and nodes: fills reason, warning, usable, total, nhs of @out.
- *  0, -ENOMEM. */
+/** kvip_select_next_hops - endpoints and nodes: fills reason, warning, usable, total, nhs, held of
+ *  @out. @last: as in struct kvip_before. 0, -ENOMEM. */
 int kvip_select_next_hops(const struct kvip_select *s, const struct kvip_owner *o, size_t block,
-			  uint8_t family, struct kvip_selected *out) KVIP_USE_RESULT;
+			  uint8_t family, const struct kvip_nhset *last,
+			  struct kvip_selected *out) KVIP_USE_RESULT;

@@ -9,6 +9,12 @@
  * only. The marker of an L7 proxy (192.192.192.192 on a Service without selector) counts for both:
  * Cilium writes that IPv4 dummy for dual-stack Gateways too.
  *
+ * With the kubelets cut off from the API, nodes are kept (kvip_select_kept.c) and the node
+ * controller says of all their pods that they are not ready. What was usable until then still
+ * counts if nothing else does: the claim is held, through nodes it already had. It yields to
+ * another cluster's claim that has endpoints (kvip_table_order.c). What had no endpoint before the
+ * silence gets none from it.
+ *
  * Sources: Kubernetes v1.36 EndpointSlice conditions; KEP-1669 (terminating endpoints).
  */
 #include "vip/kvip_select.h"
@@ -84,13 +90,27 @@ struct picking {
 	bool local;
 	const struct kvip_nodes *nodes;
 	const struct kvip_nodeset *set;
+	uint8_t family;
+	const struct kvip_nhset *last; /* next hops before the silence, or NULL */
+	bool held;                     /* a silent node has an endpoint that was usable */
 };
+
+static const struct kvip_addr *member_address(const struct kvip_member *m, uint8_t family)
+{
+	return family == KVIP_IPV4 ? &m->v4 : &m->v6;
+}
+
+static void pick_node(const struct picking *p, const struct kvip_member *m)
+{
+	size_t i = (size_t)(m - p->set->v);
+
+	p->nodes->bits[i / 64] |= UINT64_C(1) << (i % 64);
+}
 
 static void pick(void *ctx, const struct kvip_obj *service, const struct kvip_endpoint *ep)
 {
 	struct picking *p = ctx;
 	const struct kvip_member *m;
-	size_t i;
 
 	if (!is_usable(p->rule, ep->flags, p->tally.ready > 0))
 		return;
@@ -106,10 +126,28 @@ static void pick(void *ctx, const struct kvip_obj *service, const struct kvip_en
 	if (!p->local)
 		return;
 	m = kvip_nodeset_find(p->set, ep->node);
-	if (!m || !kvip_member_eligible(m))
+	if (m && kvip_member_eligible(m))
+		pick_node(p, m);
+}
+
+/* The third run, if nobody is usable: who was, on a node that is silent. A pod that is being
+ * deleted is not: somebody decided that. */
+static void pick_silent(void *ctx, const struct kvip_obj *service, const struct kvip_endpoint *ep)
+{
+	struct picking *p = ctx;
+	const struct kvip_member *m;
+
+	(void)service;
+	if (!ep->node || (ep->flags & KVIP_EP_TERMINATING))
 		return;
-	i = (size_t)(m - p->set->v);
-	p->nodes->bits[i / 64] |= UINT64_C(1) << (i % 64);
+	m = kvip_nodeset_find(p->set, ep->node);
+	if (!m || !m->silent || !kvip_member_eligible(m))
+		return;
+	if (p->local && !kvip_nhset_has(p->last, member_address(m, p->family)))
+		return;
+	p->held = true;
+	if (p->local)
+		pick_node(p, m);
 }
 
 static bool linked_by_owner(const struct kvip_service_entry *s)
@@ -120,11 +158,6 @@ static bool linked_by_owner(const struct kvip_service_entry *s)
 		if (l->e.obj->slice.linked_by_owner)
 			return true;
 	return false;
-}
-
-static const struct kvip_addr *member_address(const struct kvip_member *m, uint8_t family)
-{
-	return family == KVIP_IPV4 ? &m->v4 : &m->v6;
 }
 
 static enum kvip_reason no_address(uint8_t family)
@@ -151,7 +184,7 @@ static void take_all(const struct kvip_nodeset *set, uint8_t family, struct kvip
 
 static enum kvip_reason why_no_local(const struct picking *p, size_t n_nodes, uint8_t family)
 {
-	if (p->tally.usable == 0)
+	if (p->tally.usable == 0 && !p->held)
 		return KVIP_REASON_NO_ENDPOINTS;
 	if (p->set->n_eligible == 0)
 		return KVIP_REASON_NO_NODE;
@@ -200,37 +233,56 @@ static int take_picked(const struct picking *p, struct kvip_nhsets *nhsets, uint
 	return 0;
 }
 
+static int choose(const struct picking *p, struct kvip_nhsets *nhsets, bool allow_no_endpoints,
+		  struct kvip_selected *out)
+{
+	int rc = 0;
+
+	if (p->local && !p->tally.marker) {
+		rc = take_picked(p, nhsets, p->family, out);
+	} else {
+		if (p->tally.usable == 0 && !p->held && !allow_no_endpoints)
+			out->reason = KVIP_REASON_NO_ENDPOINTS;
+		else
+			take_all(p->set, p->family, out);
+		clear_bits(p);
+	}
+	if (!rc && p->held && out->reason == KVIP_REASON_SELECTED) {
+		out->held = true;
+		out->warning = KVIP_REASON_ENDPOINTS_KEPT;
+	}
+	return rc;
+}
+
 static int service_next_hops(const struct kvip_select *s, const struct kvip_service_entry *svc,
-			     size_t block, uint8_t family, struct kvip_selected *out)
+			     size_t block, uint8_t family, const struct kvip_nhset *last,
+			     struct kvip_selected *out)
 {
 	const struct kvip_adv_conf *adv = s->cluster->advs[block];
 	struct picking p = { .rule = adv->endpoint_rule,
 			     .local = svc->o.e.obj->service.local,
 			     .nodes = s->nodes,
-			     .set = s->nodes->sets[block] };
+			     .set = s->nodes->sets[block],
+			     .family = family,
+			     .last = last };
 
 	each_endpoint(svc, family, count_ready, &p.tally);
 	each_endpoint(svc, family, pick, &p);
+	if (p.tally.usable == 0 && last && (p.local || !adv->allow_no_endpoints))
+		each_endpoint(svc, family, pick_silent, &p);
 	out->total = p.tally.total;
 	out->usable = p.tally.usable;
 	if (linked_by_owner(svc))
 		out->warning = KVIP_REASON_SLICE_BY_OWNER;
-	if (p.local && !p.tally.marker)
-		return take_picked(&p, s->nhsets, family, out);
-	if (p.tally.usable == 0 && !adv->allow_no_endpoints)
-		out->reason = KVIP_REASON_NO_ENDPOINTS;
-	else
-		take_all(p.set, family, out);
-	clear_bits(&p);
-	return 0;
+	return choose(&p, s->nhsets, adv->allow_no_endpoints, out);
 }
 
 int kvip_select_next_hops(const struct kvip_select *s, const struct kvip_owner *o, size_t block,
-			  uint8_t family, struct kvip_selected *out)
+			  uint8_t family, const struct kvip_nhset *last, struct kvip_selected *out)
 {
 	if (o->e.kind == KVIP_KIND_SERVICE)
 		return service_next_hops(s, (const struct kvip_service_entry *)o, block, family,
-					 out);
+					 last, out);
 	/* A Gateway without a Service says nothing of endpoints: every node carries it. */
 	take_all(s->nodes->sets[block], family, out);
 	return 0;

@@ -1,21 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * DOC: which nodes an advertise block may use, and by which address: features F9, F12, rules R4.
+ * DOC: which nodes an advertise block may use, and by which address: features F9, F12.
  *
  * Job: one struct kvip_nodeset per advertise block, computed when a node or the configuration
  * changes and then only read, by every Service of the block. Thread: T1.
  *
- * "Ready narrows, never empties" is applied per advertise block, not per cluster: a block is what
- * routes use, and a block whose few selected nodes are all silent would lose its VIPs even though
- * other nodes are Ready. min-ready-nodes is the floor of each block likewise. When fewer nodes are
- * Ready than the floor, those stay that nothing but Ready speaks against and that were the last to
- * leave it (within KVIP_LAST_GOOD_WINDOW_MS of the very last one: they are marked one after the
- * other). If none was ever seen Ready, as after a restart in the middle of it, all of them stay. A
- * node that is being deleted does not: that is somebody's decision, no silence.
- *
  * Sources: Kubernetes v1.36 cloud-provider controllers/service (stableNodeSetPredicates: not
- * deleted, not excluded, no ToBeDeleted taint); well-known labels; node-lifecycle-controller's
- * grace period.
+ * deleted, not excluded, no ToBeDeleted taint); well-known labels.
  */
 #include "vip/kvip_select.h"
 
@@ -106,35 +97,7 @@ static struct kvip_addr choose_address(const struct kvip_adv_conf *adv, const st
 	return a ? *a : (struct kvip_addr){ 0 };
 }
 
-static bool only_ready_missing(const struct kvip_member *m)
-{
-	return m->reason == KVIP_REASON_NODE_NOT_READY || m->reason == KVIP_REASON_NODE_UNKNOWN;
-}
-
-/* Fewer Ready nodes than the floor: take back the last good ones. */
-static void keep_last_good(struct kvip_nodeset *s)
-{
-	kvip_msec last = KVIP_NOT_SEEN;
-
-	for (size_t i = 0; i < s->n; i++)
-		if (only_ready_missing(&s->v[i]) && s->v[i].node->left_ready_ms > last)
-			last = s->v[i].node->left_ready_ms;
-	for (size_t i = 0; i < s->n; i++) {
-		struct kvip_member *m = &s->v[i];
-
-		if (!only_ready_missing(m))
-			continue;
-		if (last != KVIP_NOT_SEEN &&
-		    (m->node->left_ready_ms == KVIP_NOT_SEEN ||
-		     m->node->left_ready_ms < last - KVIP_LAST_GOOD_WINDOW_MS))
-			continue;
-		m->reason = KVIP_REASON_NODE_KEPT;
-		s->kept = true;
-		s->n_eligible++;
-	}
-}
-
-static void judge_all(struct kvip_cache *cache, const struct kvip_adv_conf *adv, uint32_t floor,
+static void judge_all(struct kvip_cache *cache, const struct kvip_adv_conf *adv,
 		      struct kvip_nodeset *s)
 {
 	struct kvip_entry *e;
@@ -152,8 +115,6 @@ static void judge_all(struct kvip_cache *cache, const struct kvip_adv_conf *adv,
 		s->n_eligible += m->reason == KVIP_REASON_SELECTED;
 		s->n++;
 	}
-	if (s->n_eligible < (floor ? floor : 1))
-		keep_last_good(s);
 }
 
 static const struct kvip_nhset *intern_all(const struct kvip_nodeset *s, uint8_t family,
@@ -180,19 +141,39 @@ static void nodeset_free(struct kvip_nodeset *s)
 	kvip_free(s);
 }
 
-static struct kvip_nodeset *nodeset_build(struct kvip_cache *cache, const struct kvip_adv_conf *adv,
-					  uint32_t floor, struct kvip_nhsets *nhsets,
-					  struct kvip_addr *scratch)
+/* What building them reads, beside the block. */
+struct building {
+	struct kvip_cache *cache;
+	const struct kvip_cluster_conf *conf;
+	struct kvip_nhsets *nhsets;
+	const struct kvip_nodes *before;
+	kvip_msec now;
+};
+
+static const struct kvip_nodeset *find_block(const struct kvip_nodes *nodes, const char *name)
 {
-	size_t n = kvip_cache_count(cache, KVIP_KIND_NODE);
+	for (size_t i = 0; nodes && i < nodes->n_sets; i++)
+		if (strcmp(nodes->sets[i]->block, name) == 0)
+			return nodes->sets[i];
+	return NULL;
+}
+
+static struct kvip_nodeset *nodeset_build(const struct building *b, const struct kvip_adv_conf *adv,
+					  struct kvip_nodes *nodes)
+{
+	size_t n = kvip_cache_count(b->cache, KVIP_KIND_NODE);
 	struct kvip_nodeset *s = kvip_calloc(1, sizeof(*s) + n * sizeof(s->v[0]));
+	kvip_msec review_ms;
 
 	if (!s)
 		return NULL;
-	judge_all(cache, adv, floor, s);
+	judge_all(b->cache, adv, s);
+	review_ms = kvip_nodeset_keep(s, find_block(b->before, adv->name), b->conf->min_ready_nodes,
+				      b->now);
+	nodes->review_ms = kvip_earlier(nodes->review_ms, review_ms);
 	s->block = kvip_strdup(adv->name);
-	s->all4 = intern_all(s, KVIP_IPV4, nhsets, scratch);
-	s->all6 = intern_all(s, KVIP_IPV6, nhsets, scratch);
+	s->all4 = intern_all(s, KVIP_IPV4, b->nhsets, nodes->picked);
+	s->all6 = intern_all(s, KVIP_IPV6, b->nhsets, nodes->picked);
 	if (!s->block || !s->all4 || !s->all6) {
 		nodeset_free(s);
 		return NULL;
@@ -250,15 +231,14 @@ static struct kvip_addrset *taken_build(struct kvip_cache *cache,
 	return s;
 }
 
-static int build_sets(struct kvip_nodes *nodes, struct kvip_cache *cache,
-		      const struct kvip_cluster_conf *conf, struct kvip_nhsets *nhsets)
+static int build_sets(const struct building *b, struct kvip_nodes *nodes)
 {
-	nodes->sets = kvip_calloc(conf->n_advs, sizeof(nodes->sets[0]));
+	nodes->review_ms = KVIP_NEVER;
+	nodes->sets = kvip_calloc(b->conf->n_advs, sizeof(nodes->sets[0]));
 	if (!nodes->sets)
 		return -ENOMEM;
-	for (size_t i = 0; i < conf->n_advs; i++) {
-		nodes->sets[i] = nodeset_build(cache, conf->advs[i], conf->min_ready_nodes, nhsets,
-					       nodes->picked);
+	for (size_t i = 0; i < b->conf->n_advs; i++) {
+		nodes->sets[i] = nodeset_build(b, b->conf->advs[i], nodes);
 		if (!nodes->sets[i])
 			return -ENOMEM;
 		nodes->n_sets++;
@@ -267,8 +247,12 @@ static int build_sets(struct kvip_nodes *nodes, struct kvip_cache *cache,
 }
 
 int kvip_nodes_build(struct kvip_cache *cache, const struct kvip_cluster_conf *conf,
-		     struct kvip_nhsets *nhsets, struct kvip_nodes **out)
+		     struct kvip_nhsets *nhsets, const struct kvip_nodes *before, kvip_msec now,
+		     struct kvip_nodes **out)
 {
+	const struct building b = {
+		.cache = cache, .conf = conf, .nhsets = nhsets, .before = before, .now = now
+	};
 	size_t n = kvip_cache_count(cache, KVIP_KIND_NODE);
 	struct kvip_nodes *nodes = kvip_calloc(1, sizeof(*nodes));
 
@@ -277,8 +261,7 @@ int kvip_nodes_build(struct kvip_cache *cache, const struct kvip_cluster_conf *c
 	nodes->taken = taken_build(cache, conf);
 	nodes->bits = kvip_calloc(n / 64 + 1, sizeof(nodes->bits[0]));
 	nodes->picked = kvip_calloc(n + 1, sizeof(nodes->picked[0]));
-	if (!nodes->taken || !nodes->bits || !nodes->picked ||
-	    build_sets(nodes, cache, conf, nhsets)) {
+	if (!nodes->taken || !nodes->bits || !nodes->picked || build_sets(&b, nodes)) {
 		kvip_nodes_free(nodes);
 		return -ENOMEM;
 	}
@@ -316,7 +299,7 @@ bool kvip_nodeset_same(const struct kvip_nodeset *a, const struct kvip_nodeset *
 	    a->kept != b->kept)
 		return false;
 	while (next_eligible(a, &i, &x) && next_eligible(b, &j, &y))
-		if (x->node != y->node || x->reason != y->reason ||
+		if (x->node != y->node || x->reason != y->reason || x->silent != y->silent ||
 		    !kvip_addr_equal(&x->v4, &y->v4) || !kvip_addr_equal(&x->v6, &y->v6))
 			return false;
 	return true;

@@ -246,6 +246,9 @@ void kvip_table_swap_cache(struct kvip_cluster *c, struct kvip_cache *cache)
 	c->n_owners = 0;
 	if (c->retired) { /* twice in a row: rare, and then not in slices */
 		drop_all_claims(c->table, c->retired);
+		kvip_nodes_free(c->nodes); /* they may be that one's */
+		c->nodes = NULL;
+		collect_taken(c->table);
 		kvip_cache_free(c->retired);
 	}
 	c->retired = c->cache;
@@ -362,7 +365,7 @@ static int renew_nodes(struct kvip_cluster *c)
 	if (c->removed)
 		return 0;
 	c->nodes_dirty = true;
-	if (kvip_nodes_build(c->cache, c->conf, c->table->nhsets, &nodes))
+	if (kvip_nodes_build(c->cache, c->conf, c->table->nhsets, old, c->table->now, &nodes))
 		return -ENOMEM;
 	c->nodes = nodes;
 	c->nodes_dirty = false;

@@ -9,6 +9,11 @@
  * Invariant: an owner has at most one claim on a VIP. A change of any claim leaves its VIP dirty;
  * so does every look at an owner, because its place in the order (creationTimestamp, uid) or the
  * block's tag may have changed under an equal answer.
+ *
+ * A claim remembers its last next hops by usable endpoints: they may have to be held when all
+ * kubelets fall silent. The first of them to do so could not be told from a node that died alone,
+ * and its VIP was withdrawn: within KVIP_LAST_GOOD_WINDOW_MS it comes back with the others'. After
+ * a restart in the middle of it the restored route says what was.
  */
 #include "vip/kvip_table_priv.h"
 
@@ -37,6 +42,7 @@ static void claim_free(struct kvip_table *t, struct kvip_claim *claim)
 	SLIST_REMOVE(&claim->owner->claims, claim, kvip_claim, of_owner);
 	kvip_vip_dirty(t, claim->vip);
 	kvip_nhset_unref(claim->nhs);
+	kvip_nhset_unref(claim->last);
 	kvip_free(claim);
 }
 
@@ -75,11 +81,48 @@ static struct kvip_claim *claim_new(struct kvip_cluster *c, struct kvip_owner *o
 	return claim;
 }
 
+/* Next hops of @claim by endpoints that are usable, or were not long ago. */
+static const struct kvip_nhset *last_good(const struct kvip_claim *claim, kvip_msec now)
+{
+	if (claim->nhs && !claim->held)
+		return claim->nhs;
+	if (claim->held || now - claim->last_ms <= KVIP_LAST_GOOD_WINDOW_MS)
+		return claim->last;
+	return NULL;
+}
+
+struct kvip_before kvip_claim_before(const struct kvip_cluster *c, const struct kvip_vip *v,
+				     const struct kvip_claim *claim)
+{
+	struct kvip_before b = { .present = v && v->in_force && v->holder == c };
+
+	if (claim)
+		b.nhs = last_good(claim, c->table->now);
+	if (!b.nhs && b.present && v->as_restored)
+		b.nhs = v->nhs;
+	return b;
+}
+
+/* Before @claim gets the answer @res. @good: what kvip_claim_before() said. */
+static void claim_remember(struct kvip_claim *claim, const struct kvip_selected *res,
+			   const struct kvip_nhset *good, kvip_msec now)
+{
+	if (res->nhs && !res->held)
+		good = NULL;
+	if (good)
+		kvip_nhset_ref(good);
+	if (claim->nhs || !claim->last)
+		claim->last_ms = now;
+	kvip_nhset_unref(claim->last);
+	claim->last = good;
+}
+
 static void claim_set(struct kvip_table *t, struct kvip_claim *claim, const struct kvip_wanted *w,
 		      const struct kvip_selected *res)
 {
 	kvip_nhset_unref(claim->nhs);
 	claim->nhs = res->nhs;
+	claim->held = res->held;
 	claim->usable = res->usable;
 	claim->total = res->total;
 	claim->block = res->block;
@@ -97,6 +140,7 @@ static int evaluate_wanted(struct kvip_cluster *c, struct kvip_owner *o,
 {
 	struct kvip_prefix p = kvip_prefix_host(&w->addr);
 	struct kvip_claim *claim = claim_find(o, &p);
+	struct kvip_before before;
 	struct kvip_selected res;
 	const struct kvip_vip *v;
 	int rc;
@@ -104,7 +148,8 @@ static int evaluate_wanted(struct kvip_cluster *c, struct kvip_owner *o,
 	if (claim && claim->seen && kvip_reason_counts((enum kvip_reason)claim->reason))
 		return 0;
 	v = claim ? claim->vip : kvip_vip_find(c->table, &p);
-	rc = kvip_select_claim(s, o, w, v && v->in_force && v->holder == c, &res);
+	before = kvip_claim_before(c, v, claim);
+	rc = kvip_select_claim(s, o, w, &before, &res);
 	if (rc)
 		return rc;
 	if (claim && claim->seen && !kvip_reason_counts((enum kvip_reason)res.reason))
@@ -115,6 +160,7 @@ static int evaluate_wanted(struct kvip_cluster *c, struct kvip_owner *o,
 		kvip_nhset_unref(res.nhs);
 		return -ENOMEM;
 	}
+	claim_remember(claim, &res, before.nhs, c->table->now);
 	claim_set(c->table, claim, w, &res);
 	return 0;
 }

@@ -16,6 +16,9 @@
  * would not help it.
  *
  * A restored route ranks as a LoadBalancer claim of its cluster.
+ *
+ * A claim that is held (no endpoint is said to be ready, but the nodes are silent) is better than
+ * none and worse than any other: the order is gone down without held claims first.
  */
 #include "vip/kvip_table_priv.h"
 
@@ -99,14 +102,22 @@ static struct kvip_claim *first_claim(struct kvip_vip *v, const struct passed *p
 	return best;
 }
 
+/* Does @c hold the VIP together with @top? One that is held takes part among its like only. */
+static bool takes_part(const struct kvip_claim *c, const struct kvip_claim *top)
+{
+	return c->reason == KVIP_REASON_SELECTED && c->held == top->held &&
+	       kvip_claim_shares(c, top);
+}
+
 /* The first claim of @top's group that has next hops. */
-static struct kvip_claim *first_routable(struct kvip_vip *v, const struct kvip_claim *top)
+static struct kvip_claim *first_routable(struct kvip_vip *v, const struct kvip_claim *top,
+					 bool held)
 {
 	struct kvip_claim *c, *best = NULL;
 
 	SLIST_FOREACH(c, &v->claims, of_vip)
-		if (c->reason == KVIP_REASON_SELECTED && kvip_claim_shares(c, top) &&
-		    (!best || kvip_claim_cmp(c, best) < 0))
+		if (c->reason == KVIP_REASON_SELECTED && c->held == held &&
+		    kvip_claim_shares(c, top) && (!best || kvip_claim_cmp(c, best) < 0))
 			best = c;
 	return best;
 }
@@ -117,8 +128,7 @@ static bool in_all(const struct kvip_vip *v, const struct kvip_claim *top,
 	const struct kvip_claim *c;
 
 	SLIST_FOREACH(c, &v->claims, of_vip)
-		if (c->reason == KVIP_REASON_SELECTED && kvip_claim_shares(c, top) &&
-		    !kvip_nhset_has(c->nhs, a))
+		if (takes_part(c, top) && !kvip_nhset_has(c->nhs, a))
 			return false;
 	return true;
 }
@@ -156,8 +166,7 @@ static const struct kvip_nhset *set_union(struct kvip_table *t, const struct kvi
 	const struct kvip_claim *c;
 
 	SLIST_FOREACH(c, &v->claims, of_vip)
-		if (all && c->reason == KVIP_REASON_SELECTED && kvip_claim_shares(c, top) &&
-		    c->nhs != all)
+		if (all && takes_part(c, top) && c->nhs != all)
 			all = join(t, all, c->nhs);
 	return all;
 }
@@ -167,8 +176,7 @@ static bool all_the_same(const struct kvip_vip *v, const struct kvip_claim *top)
 	const struct kvip_claim *c;
 
 	SLIST_FOREACH(c, &v->claims, of_vip)
-		if (c->reason == KVIP_REASON_SELECTED && kvip_claim_shares(c, top) &&
-		    c->nhs != top->nhs)
+		if (takes_part(c, top) && c->nhs != top->nhs)
 			return false;
 	return true;
 }
@@ -248,31 +256,37 @@ static uint8_t why_nobody(struct kvip_vip *v)
 	return c ? c->reason : KVIP_REASON_NONE;
 }
 
-/* Go down the order until there are next hops: @out without them. */
-static void choose(struct kvip_table *t, struct kvip_vip *v, struct kvip_pick *out)
+/* Go down the order until there are next hops: @out without them. Return: true if there are. */
+static bool go_down(struct kvip_table *t, struct kvip_vip *v, bool held, struct kvip_pick *out)
 {
 	struct passed passed = { .n = 0 };
 	struct kvip_claim *top, *routable;
 
-	*out = (struct kvip_pick){ 0 };
 	for (;;) {
 		top = first_claim(v, &passed);
 		if (restored_first(t, v, top)) {
 			out->cluster = kvip_restored_cluster(t, v->restored);
-			return;
+			return true;
 		}
 		if (!top)
-			return;
-		routable = first_routable(v, top);
+			return false;
+		routable = first_routable(v, top, held);
 		if (routable && has_room(v, top->cluster)) {
 			out->cluster = top->cluster;
 			out->top = routable;
-			return;
+			return true;
 		}
 		if (routable)
 			out->over_limit = true;
 		passed.v[passed.n++] = top->cluster;
 	}
+}
+
+static void choose(struct kvip_table *t, struct kvip_vip *v, struct kvip_pick *out)
+{
+	*out = (struct kvip_pick){ 0 };
+	if (!go_down(t, v, false, out))
+		(void)go_down(t, v, true, out);
 }
 
 int kvip_vip_pick(struct kvip_table *t, struct kvip_vip *v, struct kvip_pick *out)

@@ -28,9 +28,13 @@ struct kvip_claim {
 	struct kvip_owner *owner;
 	struct kvip_cluster *cluster;
 	const struct kvip_nhset *nhs; /* one reference, if reason is SELECTED */
+	/* One reference: the last nhs by usable endpoints, where the present one is not; its age. */
+	const struct kvip_nhset *last;
+	kvip_msec last_ms;
 	uint32_t usable, total;
 	int16_t block;
 	uint8_t source, reason, warning, by;
+	bool held; /* SELECTED by endpoints as they last were: yields to who has endpoints */
 	bool seen; /* named again by the evaluation under way */
 };
 
@@ -245,6 +249,10 @@ int kvip_vip_post_withdraw(struct kvip_table *t, struct kvip_vip *v,
 /* kvip_table_claim.c: owners */
 int kvip_owner_evaluate(struct kvip_cluster *c, struct kvip_owner *o) KVIP_USE_RESULT;
 void kvip_owner_drop_claims(struct kvip_table *t, struct kvip_owner *o);
+/** kvip_claim_before - what was before, for selection. @claim: of cluster @c on @v; both may be
+ *  NULL. */
+struct kvip_before kvip_claim_before(const struct kvip_cluster *c, const struct kvip_vip *v,
+				     const struct kvip_claim *claim);
 /** kvip_table_select - what selection for @c reads. */
 struct kvip_select kvip_table_select(const struct kvip_cluster *c);
 

@@ -7,7 +7,7 @@ from typing import Iterator
 
 import pytest
 
-from tests.kube import slice_path
+from tests.kube import service_path, slice_path
 
 from .kubelab import LABEL, PINNED, STEADY, STEADY6, KubeLab
 
@@ -57,6 +57,8 @@ def test_local_follows_real_pods(kube: KubeLab) -> None:
     kube.gone(vip, "no-endpoints")
     client.pod_status("pods", "web-2", "10.1.2.9", ready=True)
     kube.routed(vip, "kube2")
+    client.delete(service_path("pods", "web"))
+    kube.gone(vip)
 
 
 def test_cluster_keeps_its_nodes_when_pods_move(kube: KubeLab) -> None:
@@ -72,6 +74,8 @@ def test_cluster_keeps_its_nodes_when_pods_move(kube: KubeLab) -> None:
     kube.fence()
     kube.routed(vip)
     assert kube.kinds(vip) == ["announce"]
+    client.delete(service_path("pods", "api"))
+    kube.gone(vip)
 
 
 def test_silent_kubelet(kube: KubeLab) -> None:
@@ -89,3 +93,44 @@ def test_silent_kubelet(kube: KubeLab) -> None:
     kube.routed(PINNED, "kube3")
     for vip in (STEADY, STEADY6):
         assert "withdraw" not in kube.kinds(vip, began)
+
+
+def test_all_kubelets_silent(kube: KubeLab) -> None:
+    """Cut off from the API, the data plane well; the node controller says that no Pod is ready.
+
+    Nothing is withdrawn, neither then nor when the kubelets come back one after the other. But for
+    what is on a node that leaves before the last one alone: that looks as if it had died.
+    """
+    kube.nodes_change = True
+    kube.touches(PINNED)
+    client, local, every, names = kube.client, "192.168.77.32", "192.168.77.33", ("far", "all")
+    kubelets = "kube1", "kube3", "kube2"
+    pods = {f"all-{name[-1]}": name for name in kubelets} | {"far-2": "kube2"}
+    for pod, node in pods.items():
+        address = f"10.1.{node[-1]}.{11 + pod.startswith('far')}"
+        client.pod("pods", pod, node, address, labels={"app": pod[:3]})
+    for name, vip, policy in ((names[0], local, "Local"), (names[1], every, "Cluster")):
+        client.service("pods", name, [vip], labels=LABEL, selector={"app": name}, policy=policy)
+    kube.routed(every)
+    kube.routed(local, "kube2")
+    for node in kubelets:
+        client.stop_heartbeat(node)
+        time.sleep(HEARTBEAT_S)
+    kube.until(
+        lambda: all(kube.claim("pods", name)["warning"] == "endpoints-kept" for name in names),
+        "no Pod is ready",
+        within=60,
+    )
+    for node in kubelets:
+        kube.still_there(local)
+        kube.still_there(every)
+        client.start_heartbeat(node, HEARTBEAT_S)
+        client.node_ready(node)
+        kube.until(lambda n=node: kube.node_reason(n) == "selected", f"{node} is back")
+        for pod in (pod for pod in pods if pods[pod] == node):
+            client.pod_status("pods", pod, f"10.1.{node[-1]}.{11 + pod.startswith('far')}")
+    kube.until(lambda: kube.claim("pods", "all")["endpointsUsable"] == 3, "every Pod is back")
+    kube.routed(every)
+    kube.routed(local, "kube2")
+    kube.routed(PINNED, "kube3")
+    assert kube.kinds(local).count("withdraw") == kube.kinds(every).count("withdraw") == 0

@@ -73,6 +73,33 @@ START_TEST(test_restored)
 }
 END_TEST
 
+/* Started while all kubelets are silent: nobody is known to be good but by what was routed. */
+START_TEST(test_restored_in_a_cut_off)
+{
+	struct eh *h = eh_new();
+	struct kvip_restored v[] = { restored(h, "192.168.77.1", EH_N1, "lab", 60, true) };
+
+	restore(h, v, 1);
+	eh_conf(h, EH_CONF);
+	eh_node(h, "lab", "n1", EH_N1, "Unknown", "", "");
+	eh_node(h, "lab", "n2", EH_N2, "Unknown", "", "");
+	eh_service(h, "lab", "s1", "192.168.77.1", "", "'externalTrafficPolicy':'Local'");
+	eh_slice(h, "lab", "s1", "n1: n2:");
+	eh_service(h, "lab", "s2", "192.168.77.2", "", "'externalTrafficPolicy':'Local'");
+	eh_slice(h, "lab", "s2", "n1: n2:");
+	eh_synced(h, "lab");
+	ck_assert_str_eq(eh_route(h, "192.168.77.1"), EH_N1);
+	ck_assert_str_eq(eh_warning(h, "lab", "s1"), "endpoints-kept");
+	ck_assert_str_eq(eh_route(h, "192.168.77.2"), "");
+	eh_pass(h, 3600000);
+	eh_slice(h, "lab", "s1", "n1: n2: n1:");
+	eh_step(h);
+	ck_assert_str_eq(eh_route(h, "192.168.77.1"), EH_N1);
+	ck_assert_uint_eq(h->withdrawn, 0);
+	eh_free(h);
+}
+END_TEST
+
 START_TEST(test_restored_and_empty_cluster)
 {
 	struct eh *h = eh_new();
@@ -170,6 +197,7 @@ int main(void)
 	TCase *tc = tcase_create("restore");
 
 	tcase_add_test(tc, test_restored);
+	tcase_add_test(tc, test_restored_in_a_cut_off);
 	tcase_add_test(tc, test_restored_and_empty_cluster);
 	tcase_add_test(tc, test_restored_other_identity);
 	tcase_add_test(tc, test_restored_waits_through_configuration);

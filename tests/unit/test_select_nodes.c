@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * DOC: selection of nodes: eligibility, "Ready narrows, never empties", next-hop addresses, node
- * addresses as VIPs. Rows F9, F12; rules R3, R4.
+ * DOC: selection of nodes: eligibility, next-hop addresses, node addresses as VIPs. Rows F9, F12;
+ * rules R3. Who is kept though not Ready: test_select_kept.c.
  */
 #include "engine_helper.h"
 
@@ -65,73 +65,6 @@ START_TEST(test_node)
 }
 END_TEST
 
-START_TEST(test_ready_never_empties)
-{
-	struct eh *h = eh_new();
-
-	eh_conf(h, EH_CONF);
-	eh_three_nodes(h, "lab");
-	eh_node(h, "lab", "n4", "192.168.99.14", "False", "", ""); /* never good: never back */
-	eh_service(h, "lab", "web", V, "", "");
-	eh_slice(h, "lab", "web", "n1:r");
-	eh_synced(h, "lab");
-	ck_assert_str_eq(eh_route(h, V), EH_ALL);
-	eh_node(h, "lab", "n1", EH_N1, "Unknown", "", "");
-	eh_pass(h, 500000);
-	ck_assert_str_eq(eh_route(h, V), EH_N2 " " EH_N3);
-	eh_node(h, "lab", "n2", EH_N2, "Unknown", "", ""); /* one after the other within seconds */
-	eh_pass(h, 5000);
-	ck_assert_str_eq(eh_route(h, V), EH_N3);
-	eh_node(h, "lab", "n3", EH_N3, "Unknown", "", "");
-	eh_pass(h, 5000);
-	ck_assert_str_eq(eh_route(h, V), EH_N2 " " EH_N3); /* n1 left long before */
-	ck_assert_str_eq(eh_warning(h, "lab", "web"), "node-kept");
-	eh_node(h, "lab", "n1", EH_N1, "True", "", "");
-	eh_pass(h, 5000);
-	ck_assert_str_eq(eh_route(h, V), EH_N1);
-	ck_assert_str_eq(eh_warning(h, "lab", "web"), "none");
-	eh_free(h);
-}
-END_TEST
-
-START_TEST(test_all_unknown_at_start)
-{
-	struct eh *h = eh_new();
-
-	eh_conf(h, EH_CONF);
-	eh_node(h, "lab", "n1", EH_N1, "Unknown", "", "");
-	eh_node(h, "lab", "n2", EH_N2, "False", "", "");
-	eh_service(h, "lab", "web", V, "", "'externalTrafficPolicy':'Local'");
-	eh_slice(h, "lab", "web", "n2:r");
-	eh_synced(h, "lab");
-	ck_assert_str_eq(eh_route(h, V), EH_N2);
-	ck_assert_str_eq(eh_warning(h, "lab", "web"), "node-kept");
-	eh_free(h);
-}
-END_TEST
-
-START_TEST(test_min_ready_nodes)
-{
-	struct eh *h = eh_new();
-
-	eh_conf(h, EH_CONF "cluster lab min-ready-nodes 2\n");
-	eh_three_nodes(h, "lab");
-	eh_service(h, "lab", "web", V, "", "");
-	eh_slice(h, "lab", "web", "n1:r");
-	eh_synced(h, "lab");
-	eh_node(h, "lab", "n1", EH_N1, "Unknown", "", "");
-	eh_pass(h, 1000);
-	ck_assert_str_eq(eh_route(h, V), EH_N2 " " EH_N3);
-	eh_node(h, "lab", "n2", EH_N2, "Unknown", "", "");
-	eh_pass(h, 1000);
-	ck_assert_str_eq(eh_route(h, V), EH_ALL);
-	eh_del(h, "lab", KVIP_KIND_NODE, "", "n1"); /* deleted is decided, not silent */
-	eh_pass(h, 1000);
-	ck_assert_str_eq(eh_route(h, V), EH_N2 " " EH_N3);
-	eh_free(h);
-}
-END_TEST
-
 START_TEST(test_annotation_next_hop)
 {
 	struct eh *h = eh_new();
@@ -184,9 +117,6 @@ int main(void)
 	TCase *tc = tcase_create("nodes");
 
 	tcase_add_loop_test(tc, test_node, 0, COUNT(nodes));
-	tcase_add_test(tc, test_ready_never_empties);
-	tcase_add_test(tc, test_all_unknown_at_start);
-	tcase_add_test(tc, test_min_ready_nodes);
 	tcase_add_test(tc, test_annotation_next_hop);
 	tcase_add_test(tc, test_node_takes_the_address);
 	suite_add_tcase(suite, tc);
