@@ -93,7 +93,8 @@ static bool same_service(const struct kvip_service *a, const struct kvip_service
 	uint32_t i;
 
 	if (a->load_balancer != b->load_balancer || a->local != b->local ||
-	    a->has_selector != b->has_selector || a->hostname_ingress != b->hostname_ingress ||
+	    a->internal_local != b->internal_local || a->has_selector != b->has_selector ||
+	    a->hostname_ingress != b->hostname_ingress ||
 	    a->health_check_port != b->health_check_port || a->n_ingress != b->n_ingress ||
 	    !kvip_obj_same_string(a->lb_class, b->lb_class) ||
 	    !kvip_obj_same_string(a->gateway, b->gateway))

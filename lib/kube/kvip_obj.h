@@ -63,8 +63,9 @@ struct kvip_ingress {
 };
 
 struct kvip_service {
-	bool load_balancer; /* spec.type == LoadBalancer */
-	bool local;         /* externalTrafficPolicy: Local */
+	bool load_balancer;  /* spec.type == LoadBalancer */
+	bool local;          /* externalTrafficPolicy: Local */
+	bool internal_local; /* internalTrafficPolicy: Local: what it says of the cluster IPs */
 	bool has_selector;
 	bool hostname_ingress;      /* an ingress entry has a hostname and no ip */
 	uint16_t health_check_port; /* healthCheckNodePort, 0: none */

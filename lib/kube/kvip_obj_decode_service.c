@@ -103,6 +103,7 @@ void kvip_draft_service(struct kvip_draft *d, struct json_object *json)
 
 	s->load_balancer = is(kvip_json_string(spec, "type"), "LoadBalancer");
 	s->local = is(kvip_json_string(spec, "externalTrafficPolicy"), "Local");
+	s->internal_local = is(kvip_json_string(spec, "internalTrafficPolicy"), "Local");
 	s->has_selector = kvip_json_members(kvip_json_object(spec, "selector")) > 0;
 	s->health_check_port = port_of(spec);
 	if (lb_class && *lb_class && kvip_draft_text_ok(lb_class))

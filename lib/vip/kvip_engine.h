@@ -94,7 +94,9 @@ struct kvip_claim_view {
 	const char *winner;           /* HELD_BY_OTHER: "cluster/Kind ns/name" */
 	const struct kvip_nhset *nhs; /* this claim's own set or NULL */
 	kvip_wall created_s;
-	bool local; /* externalTrafficPolicy */
+	bool local;          /* the policy that applies to this address */
+	bool external_local; /* externalTrafficPolicy */
+	bool internal_local; /* internalTrafficPolicy */
 	uint32_t endpoints_usable, endpoints_total;
 	/* with `from-cilium`: what Cilium says of it beside the route */
 	const char *pool;                            /* CiliumLoadBalancerIPPool, or NULL */

@@ -58,19 +58,23 @@ static void view_cilium(const struct kvip_cluster *c, int block, struct kvip_cla
 	v->local_preference = a->local_preference;
 }
 
-/* What a claim view says of its owner. */
-static struct kvip_claim_view view_owner(const struct kvip_cluster *c, const struct kvip_owner *o)
+/* What a claim view says of its owner, as far as an address from @source is concerned. */
+static struct kvip_claim_view view_owner(const struct kvip_cluster *c, const struct kvip_owner *o,
+					 enum kvip_source source)
 {
 	const struct kvip_meta *m = &o->e.obj->meta;
 	struct kvip_claim_view v = { .cluster = c->name,
 				     .kind = kind_name(o),
 				     .ns = m->ns,
 				     .name = m->name,
+				     .source = kvip_source_name(source),
 				     .created_s = m->created_s };
 
 	if (o->e.kind == KVIP_KIND_SERVICE) {
 		v.gateway = o->e.obj->service.gateway;
-		v.local = o->e.obj->service.local;
+		v.local = kvip_select_local(&o->e.obj->service, source);
+		v.external_local = o->e.obj->service.local;
+		v.internal_local = o->e.obj->service.internal_local;
 	}
 	return v;
 }
@@ -78,13 +82,13 @@ static struct kvip_claim_view view_owner(const struct kvip_cluster *c, const str
 static struct kvip_claim_view view_claim(const struct kvip_claim *claim,
 					 const struct kvip_claim *winner, const char *winner_text)
 {
-	struct kvip_claim_view v = view_owner(claim->cluster, claim->owner);
+	struct kvip_claim_view v = view_owner(claim->cluster, claim->owner,
+					      (enum kvip_source)claim->source);
 
 	v.addr = &claim->vip->prefix.addr;
 	v.reason = (enum kvip_reason)claim->reason;
 	v.warning = (enum kvip_reason)claim->warning;
 	v.advertise = block_name(claim->cluster, claim->block);
-	v.source = kvip_source_name((enum kvip_source)claim->source);
 	v.selected_by = by_name(claim->by);
 	v.nhs = claim->nhs;
 	v.endpoints_usable = claim->usable;
@@ -267,13 +271,12 @@ static struct kvip_claim *find_claim(const struct kvip_owner *o, const struct kv
 static bool show_unclaimed(struct claim_walk *w, const struct kvip_cluster *c,
 			   const struct kvip_owner *o, const struct kvip_wanted *want)
 {
-	struct kvip_claim_view v = view_owner(c, o);
+	struct kvip_claim_view v = view_owner(c, o, (enum kvip_source)want->source);
 	enum kvip_selected_by by = KVIP_BY_NONE;
 	struct kvip_select s = kvip_table_select(c);
 	int block = kvip_select_block(c->conf, o, (enum kvip_source)want->source, &by);
 
 	v.addr = &want->addr;
-	v.source = kvip_source_name((enum kvip_source)want->source);
 	v.advertise = block_name(c, block);
 	v.selected_by = by_name((uint8_t)by);
 	view_cilium(c, block, &v);
@@ -319,9 +322,9 @@ static enum kvip_reason why_no_address(const struct kvip_owner *o)
 static bool show_addressless(struct claim_walk *w, const struct kvip_cluster *c,
 			     const struct kvip_owner *o)
 {
-	struct kvip_claim_view v = view_owner(c, o);
 	bool service = o->e.kind == KVIP_KIND_SERVICE;
 	enum kvip_source source = service ? KVIP_SOURCE_LOADBALANCER : KVIP_SOURCE_GATEWAY;
+	struct kvip_claim_view v = view_owner(c, o, source);
 	enum kvip_selected_by by = KVIP_BY_NONE;
 	int block = kvip_select_block(c->conf, o, source, &by);
 
@@ -333,7 +336,6 @@ static bool show_addressless(struct claim_walk *w, const struct kvip_cluster *c,
 		return true;
 	v.advertise = block_name(c, block);
 	v.selected_by = by_name((uint8_t)by);
-	v.source = kvip_source_name(source);
 	return w->fn(w->ctx, &v);
 }
 

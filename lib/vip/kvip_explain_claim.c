@@ -166,10 +166,12 @@ static bool is_about_endpoints(enum kvip_reason r)
 }
 
 static void explain_endpoints(struct asking *q, const struct kvip_cluster *c,
-			      const struct kvip_owner *o, const struct kvip_selected *s,
-			      const char *object)
+			      const struct kvip_owner *o, const struct kvip_wanted *w,
+			      const struct kvip_selected *s, const char *object)
 {
-	const bool local = o->e.kind == KVIP_KIND_SERVICE && o->e.obj->service.local;
+	const enum kvip_source source = (enum kvip_source)w->source;
+	const bool local = o->e.kind == KVIP_KIND_SERVICE &&
+			   kvip_select_local(&o->e.obj->service, source);
 	const struct kvip_step ok = {
 		.step = "endpoints", .reason = "usable", .cluster = c->name, .object = object
 	};
@@ -184,9 +186,10 @@ static void explain_endpoints(struct asking *q, const struct kvip_cluster *c,
 				    c->name, object);
 	else
 		kvip_explain_step(q->x, &ok, "%u of %u endpoints are usable", s->usable, s->total);
-	kvip_explain_detail(q->x, "policy", local ? "Local" : "Cluster",
-			    "externalTrafficPolicy %s, %u of %u endpoints usable",
-			    local ? "Local" : "Cluster", s->usable, s->total);
+	kvip_explain_detail(
+		q->x, "policy", local ? "Local" : "Cluster", "%s %s, %u of %u endpoints usable",
+		source == KVIP_SOURCE_CLUSTER ? "internalTrafficPolicy" : "externalTrafficPolicy",
+		local ? "Local" : "Cluster", s->usable, s->total);
 }
 
 static bool is_about_nodes(enum kvip_reason r)
@@ -223,13 +226,14 @@ static void explain_nodes(struct asking *q, const struct kvip_cluster *c,
 
 /* What comes after selection. */
 static void explain_ways(struct asking *q, struct kvip_cluster *c, const struct kvip_owner *o,
-			 const struct kvip_selected *s, bool present, const char *object)
+			 const struct kvip_wanted *w, const struct kvip_selected *s, bool present,
+			 const char *object)
 {
 	explain_plist(q, c, present, object);
 	if (s->reason == KVIP_REASON_PREFIX_LIST_DENIES ||
 	    s->reason == KVIP_REASON_PREFIX_LIST_UNDEFINED)
 		return;
-	explain_endpoints(q, c, o, s, object);
+	explain_endpoints(q, c, o, w, s, object);
 	explain_nodes(q, c, s, object);
 }
 
@@ -299,7 +303,7 @@ static void explain_claim(struct asking *q, struct kvip_cluster *c, const struct
 	if (s.reason == KVIP_REASON_CLUSTER_SHUTDOWN || s.reason == KVIP_REASON_API_LOST)
 		kvip_explain_reason(q->x, "cluster", (enum kvip_reason)s.reason, c->name, object);
 	else
-		explain_ways(q, c, o, &s, before.present, object);
+		explain_ways(q, c, o, w, &s, before.present, object);
 	kvip_nhset_unref(s.nhs);
 }
 

@@ -319,8 +319,7 @@ int kvip_select_claim(const struct kvip_select *s, const struct kvip_owner *o,
 	int rc;
 
 	if (r == KVIP_REASON_NONE || r == KVIP_REASON_PREFIX_LIST_HOLDS) {
-		rc = kvip_select_next_hops(s, o, (size_t)res.block, w->addr.family, before->nhs,
-					   &res);
+		rc = kvip_select_next_hops(s, o, (size_t)res.block, w, before->nhs, &res);
 		if (rc)
 			return rc;
 		if (r == KVIP_REASON_PREFIX_LIST_HOLDS)

@@ -192,8 +192,11 @@ enum kvip_reason kvip_select_plist(const struct kvip_select *s, const struct kvi
  *  @source; -1: none. */
 int kvip_select_block(const struct kvip_cluster_conf *conf, const struct kvip_owner *o,
 		      enum kvip_source source, enum kvip_selected_by *by);
+/** kvip_select_local - does only a node with an endpoint of @s take traffic for its address from
+ *  @source? */
+bool kvip_select_local(const struct kvip_service *s, enum kvip_source source);
 /** kvip_select_next_hops - endpoints and nodes: fills reason, warning, usable, total, nhs, held of
  *  @out. @last: as in struct kvip_before. 0, -ENOMEM. */
 int kvip_select_next_hops(const struct kvip_select *s, const struct kvip_owner *o, size_t block,
-			  uint8_t family, const struct kvip_nhset *last,
+			  const struct kvip_wanted *w, const struct kvip_nhset *last,
 			  struct kvip_selected *out) KVIP_USE_RESULT;

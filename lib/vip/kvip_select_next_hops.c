@@ -15,12 +15,22 @@
  * another cluster's claim that has endpoints (kvip_table_order.c). What had no endpoint before the
  * silence gets none from it.
  *
- * Sources: Kubernetes v1.36 EndpointSlice conditions; KEP-1669 (terminating endpoints).
+ * Which policy speaks is a matter of the address: kube-proxy applies internalTrafficPolicy to
+ * whatever comes to a cluster IP, from a pod or from a router, and externalTrafficPolicy to the
+ * other addresses. A node without endpoint drops what comes to a cluster IP under Local.
+ *
+ * Sources: Kubernetes v1.36 EndpointSlice conditions; KEP-1669 (terminating endpoints); KEP-2086
+ * and pkg/proxy/iptables/proxier.go, internalPolicyChain (so does Cilium 1.16, issue 31389).
  */
 #include "vip/kvip_select.h"
 
 #include <errno.h>
 #include <string.h>
+
+bool kvip_select_local(const struct kvip_service *s, enum kvip_source source)
+{
+	return source == KVIP_SOURCE_CLUSTER ? s->internal_local : s->local;
+}
 
 struct tally {
 	uint32_t total, ready, usable;
@@ -255,12 +265,14 @@ static int choose(const struct picking *p, struct kvip_nhsets *nhsets, bool allo
 }
 
 static int service_next_hops(const struct kvip_select *s, const struct kvip_service_entry *svc,
-			     size_t block, uint8_t family, const struct kvip_nhset *last,
-			     struct kvip_selected *out)
+			     size_t block, const struct kvip_wanted *w,
+			     const struct kvip_nhset *last, struct kvip_selected *out)
 {
+	const struct kvip_service *service = &svc->o.e.obj->service;
 	const struct kvip_adv_conf *adv = s->cluster->advs[block];
+	const uint8_t family = w->addr.family;
 	struct picking p = { .rule = adv->endpoint_rule,
-			     .local = svc->o.e.obj->service.local,
+			     .local = kvip_select_local(service, (enum kvip_source)w->source),
 			     .nodes = s->nodes,
 			     .set = s->nodes->sets[block],
 			     .family = family,
@@ -278,12 +290,13 @@ static int service_next_hops(const struct kvip_select *s, const struct kvip_serv
 }
 
 int kvip_select_next_hops(const struct kvip_select *s, const struct kvip_owner *o, size_t block,
-			  uint8_t family, const struct kvip_nhset *last, struct kvip_selected *out)
+			  const struct kvip_wanted *w, const struct kvip_nhset *last,
+			  struct kvip_selected *out)
 {
 	if (o->e.kind == KVIP_KIND_SERVICE)
-		return service_next_hops(s, (const struct kvip_service_entry *)o, block, family,
-					 last, out);
+		return service_next_hops(s, (const struct kvip_service_entry *)o, block, w, last,
+					 out);
 	/* A Gateway without a Service says nothing of endpoints: every node carries it. */
-	take_all(s->nodes->sets[block], family, out);
+	take_all(s->nodes->sets[block], w->addr.family, out);
 	return 0;
 }

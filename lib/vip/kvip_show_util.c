@@ -201,7 +201,9 @@ void kvip_show_json_claim(const struct kvip_show_ctx *s, struct kvip_jsonw *w,
 	kvip_jsonw_string(w, "winner", c->winner);
 	kvip_jsonw_string(w, "advertise", c->advertise);
 	kvip_jsonw_string(w, "selectedBy", c->selected_by);
-	kvip_jsonw_string(w, "externalTrafficPolicy", c->local ? "Local" : "Cluster");
+	kvip_jsonw_string(w, "trafficPolicy", c->local ? "Local" : "Cluster");
+	kvip_jsonw_string(w, "externalTrafficPolicy", c->external_local ? "Local" : "Cluster");
+	kvip_jsonw_string(w, "internalTrafficPolicy", c->internal_local ? "Local" : "Cluster");
 	kvip_jsonw_uint(w, "endpointsUsable", c->endpoints_usable);
 	kvip_jsonw_uint(w, "endpoints", c->endpoints_total);
 	kvip_show_json_nhset(w, "nextHops", c->nhs);

@@ -171,6 +171,8 @@ def _service(rng: random.Random, namespace: str, name: str) -> dict:
     spec: dict = {"type": "LoadBalancer" if rng.random() < 0.9 else "ClusterIP"}
     if rng.random() < 0.4:
         spec["externalTrafficPolicy"] = "Local"
+    if rng.random() < 0.2:
+        spec["internalTrafficPolicy"] = "Local"
     if rng.random() < 0.7:
         spec["selector"] = {"app": "x"}
     if rng.random() < 0.15:

@@ -354,7 +354,8 @@ class Model:
         endpoints = self._endpoints(claim, family)
         usable = usable_of(endpoints, claim.block.endpoint_rule)
         marker = any(self._is_marker(claim.obj, e) for e in usable)
-        if claim.obj["spec"].get("externalTrafficPolicy") != "Local" or marker:
+        kind = "internal" if claim.source == "cluster-ip" else "external"
+        if claim.obj["spec"].get(f"{kind}TrafficPolicy") != "Local" or marker:
             if not usable and "allow-no-endpoints" not in claim.block.flags:
                 return "no-endpoints"
             return self._through(claim, eligible, set(eligible), family)

@@ -361,6 +361,10 @@ START_TEST(test_equal)
 	} pairs[] = {
 		{ KVIP_KIND_SERVICE, "\"spec\":{\"type\":\"ClusterIP\"}", "\"spec\":{}", true },
 		{ KVIP_KIND_SERVICE, "\"spec\":{\"type\":\"LoadBalancer\"}", "\"spec\":{}", false },
+		{ KVIP_KIND_SERVICE, "\"spec\":{\"internalTrafficPolicy\":\"Cluster\"}",
+		  "\"spec\":{}", true },
+		{ KVIP_KIND_SERVICE, "\"spec\":{\"internalTrafficPolicy\":\"Local\"}",
+		  "\"spec\":{}", false },
 		{ KVIP_KIND_SERVICE, "\"spec\":{\"loadBalancerClass\":\"a\"}", "\"spec\":{}",
 		  false },
 		{ KVIP_KIND_SERVICE, "\"spec\":{\"externalIPs\":[\"1.1.1.1\"]}",

@@ -204,6 +204,39 @@ START_TEST(test_address_kinds)
 }
 END_TEST
 
+/* kube-proxy asks internalTrafficPolicy for what comes to a cluster IP, from wherever it comes, and
+ * externalTrafficPolicy for the other addresses. */
+START_TEST(test_policy_is_the_address_s)
+{
+	struct eh *h = eh_new();
+
+	eh_conf(h, EH_CONF
+		"cluster lab advertise web address loadbalancer-ip external-ip cluster-ip\n");
+	eh_three_nodes(h, "lab");
+	eh_service(h, "lab", "in", "192.168.77.1", "",
+		   "'externalIPs':['192.168.77.2'],'clusterIPs':['192.168.77.3'],"
+		   "'internalTrafficPolicy':'Local'");
+	eh_slice(h, "lab", "in", "n1:r");
+	eh_service(h, "lab", "out", "192.168.77.4", "",
+		   "'externalIPs':['192.168.77.5'],'clusterIPs':['192.168.77.6'],"
+		   "'externalTrafficPolicy':'Local'");
+	eh_slice(h, "lab", "out", "n2:r");
+	eh_synced(h, "lab");
+	ck_assert_str_eq(eh_route(h, "192.168.77.1"), EH_ALL);
+	ck_assert_str_eq(eh_route(h, "192.168.77.2"), EH_ALL);
+	ck_assert_str_eq(eh_route(h, "192.168.77.3"), EH_N1);
+	ck_assert_str_eq(eh_route(h, "192.168.77.4"), EH_N2);
+	ck_assert_str_eq(eh_route(h, "192.168.77.5"), EH_N2);
+	ck_assert_str_eq(eh_route(h, "192.168.77.6"), EH_ALL);
+	eh_slice(h, "lab", "in", "n3:r");
+	eh_slice(h, "lab", "out", "");
+	eh_step(h);
+	ck_assert_str_eq(eh_route(h, "192.168.77.3"), EH_N3);
+	ck_assert_str_eq(eh_route(h, "192.168.77.6"), "");
+	eh_free(h);
+}
+END_TEST
+
 START_TEST(test_no_address)
 {
 	struct eh *h = eh_new();
@@ -348,6 +381,7 @@ int main(void)
 	tcase_add_loop_test(tc, test_case, 0, COUNT(cases));
 	tcase_add_loop_test(tc, test_range, 0, COUNT(ranges));
 	tcase_add_test(tc, test_address_kinds);
+	tcase_add_test(tc, test_policy_is_the_address_s);
 	tcase_add_test(tc, test_no_address);
 	tcase_add_test(tc, test_dual_stack);
 	tcase_add_test(tc, test_prefix_list);

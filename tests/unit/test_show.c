@@ -162,7 +162,7 @@ void kvip_engine_each_claim(struct kvip_engine *e, kvip_claim_fn *fn, void *fn_c
 	v.winner = "lab/Service prod/web";
 	v.kind = "Gateway";
 	v.warning = KVIP_REASON_SLICE_BY_OWNER;
-	v.local = true;
+	v.local = v.external_local = true;
 	fn(fn_ctx, &v);
 }
 
@@ -564,7 +564,9 @@ START_TEST(services_as_json)
 	ck_assert_str_eq(str(o, "services/1/address"), "(null)");
 	ck_assert_str_eq(str(o, "services/1/reason"), "no-address");
 	ck_assert_str_eq(str(o, "services/2/kind"), "Gateway");
+	ck_assert_str_eq(str(o, "services/2/trafficPolicy"), "Local");
 	ck_assert_str_eq(str(o, "services/2/externalTrafficPolicy"), "Local");
+	ck_assert_str_eq(str(o, "services/2/internalTrafficPolicy"), "Cluster");
 	ck_assert_int_eq(num(o, "services/0/endpointsUsable"), 2);
 	ck_assert_int_eq(num(o, "services/0/createdAgeSec"), 3600);
 	json_object_put(o);
