@@ -41,6 +41,7 @@
 /* Clusters and, for each, servers, ranges and advertise blocks in the configuration. */
 #define KVIP_MAX_CLUSTERS  64u
 #define KVIP_MAX_SERVERS   16u
+#define KVIP_MAX_PEERS     16u /* addresses of one server's name that are remembered */
 #define KVIP_MAX_RANGES    1024u
 #define KVIP_MAX_ADVERTISE 256u
 

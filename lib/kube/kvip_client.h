@@ -5,7 +5,9 @@
  */
 #pragma once
 
+#include "base/kvip_addr.h"
 #include "base/kvip_err.h"
+#include "base/kvip_limits.h"
 #include "base/kvip_log.h"
 #include "base/kvip_time.h"
 #include "kube/kvip_feed.h"
@@ -97,6 +99,10 @@ struct kvip_watch_status {
 struct kvip_server_status {
 	char url[256];
 	bool current;
+	/* What its name resolved to, and its proxy's: every address that was tried, the latest
+	 * KVIP_MAX_PEERS. */
+	struct kvip_addr peers[KVIP_MAX_PEERS];
+	uint32_t n_peers, next_peer;
 	uint64_t failures;
 	char last_error[400];
 };

@@ -151,7 +151,8 @@ static void on_identity_done(void *ctx, enum kvip_transfer_end end, const char *
 
 kvip_msec kvip_client_step_identity(struct kvip_client *c, kvip_msec now)
 {
-	static const struct kvip_http_events ev = { on_answer, on_bytes, on_identity_done };
+	static const struct kvip_http_events ev = { on_answer, on_bytes, on_identity_done,
+						    kvip_client_peer };
 	struct kvip_task *t = &c->identity;
 
 	if (!c->want_identity || t->transfer || !kvip_cred_get(c->cred))
@@ -209,7 +210,8 @@ static void on_probe_done(void *ctx, enum kvip_transfer_end end, const char *why
 
 kvip_msec kvip_client_step_probe(struct kvip_client *c, enum kvip_kind kind, kvip_msec now)
 {
-	static const struct kvip_http_events ev = { on_answer, on_bytes, on_probe_done };
+	static const struct kvip_http_events ev = { on_answer, on_bytes, on_probe_done,
+						    kvip_client_peer };
 	struct kvip_task *t = &c->probe[kind];
 	enum kvip_transfer_end end;
 	const char *target;

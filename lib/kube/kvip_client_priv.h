@@ -90,6 +90,8 @@ int kvip_client_send(struct kvip_task *t, const struct kvip_http_events *ev, lon
 void kvip_client_server_failed(struct kvip_client *c, size_t server, const char *why);
 /** kvip_client_server_well - @server answered. */
 void kvip_client_server_well(struct kvip_client *c, size_t server);
+/** kvip_client_peer - of a task's transfer: the address of @t's server is known. */
+void kvip_client_peer(void *ctx, const struct kvip_addr *peer);
 /** kvip_client_servers_changed - the credentials name other servers, or the first ones. */
 void kvip_client_servers_changed(struct kvip_client *c, const struct kvip_credentials *cred);
 

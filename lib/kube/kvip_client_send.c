@@ -104,6 +104,32 @@ void kvip_client_server_well(struct kvip_client *c, size_t server)
 	kvip_client_unlock(c);
 }
 
+static bool is_known(const struct kvip_server_status *s, const struct kvip_addr *peer)
+{
+	for (uint32_t i = 0; i < s->n_peers; i++)
+		if (kvip_addr_equal(&s->peers[i], peer))
+			return true;
+	return false;
+}
+
+void kvip_client_peer(void *ctx, const struct kvip_addr *peer)
+{
+	const struct kvip_task *t = ctx;
+	struct kvip_server_status *s;
+
+	if (t->magic != KVIP_TASK_MAGIC || t->server >= t->client->n_servers)
+		return;
+	s = &t->client->servers[t->server];
+	if (is_known(s, peer))
+		return;
+	kvip_client_lock(t->client);
+	s->peers[s->next_peer] = *peer;
+	s->next_peer = (s->next_peer + 1) % KVIP_MAX_PEERS;
+	if (s->n_peers < KVIP_MAX_PEERS)
+		s->n_peers++;
+	kvip_client_unlock(t->client);
+}
+
 /* ---- sending ---- */
 
 int kvip_client_send(struct kvip_task *t, const struct kvip_http_events *ev, long timeout_ms,
@@ -241,7 +267,8 @@ static void on_done(void *ctx, enum kvip_transfer_end end, const char *why)
 	tell_done(t, end, why, kvip_http_now());
 }
 
-static const struct kvip_http_events watch_events = { on_answer, on_bytes, on_done };
+static const struct kvip_http_events watch_events = { on_answer, on_bytes, on_done,
+						      kvip_client_peer };
 
 /* ---- from the step ---- */
 

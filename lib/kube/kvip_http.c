@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * DOC: transfers over libcurl's multi interface. The only file that includes curl's headers.
+ * DOC: transfers over libcurl's multi interface. Only kvip_http*.c includes curl's headers.
  *
  * Job: one GET each; status, bytes and end go to callbacks. Nothing blocks: names are resolved in
  * libcurl's thread (CURLOPT_QUICK_EXIT, so that dropping a transfer does not wait for it either).
@@ -18,6 +18,8 @@
  *   not acknowledged. curl_easy_upkeep() sends HTTP/2 PINGs beside that, but looks at no answer,
  *   and with libcurl 7.88 and the multi interface it sends nothing at all (traced). A hung server
  *   is found by the deadlines and probes of kvip_watch.
+ * - The addresses that names resolve to are learned where sockets are opened, one for each try. A
+ *   connection that was there opens none: of that, the answer tells the peer.
  * - kube-apiserver answers 401 on HTTP/2 with GOAWAY (UnauthenticatedHTTP2DOSMitigation): requests
  *   behind it on that connection end with "Error in the HTTP2 framing layer" and are tried again.
  *
@@ -167,6 +169,16 @@ void kvip_http_cancel(struct kvip_http_transfer *t)
 
 /* ---- libcurl's callbacks ---- */
 
+static void report_peer(struct kvip_http_transfer *t)
+{
+	struct kvip_addr peer;
+	char *text = NULL;
+
+	curl_easy_getinfo(t->easy, CURLINFO_PRIMARY_IP, &text);
+	if (text && kvip_addr_parse(text, &peer) == 0)
+		t->ev->peer(t->ctx, &peer);
+}
+
 static void report_answer(struct kvip_http_transfer *t)
 {
 	struct kvip_http_answer a = { .retry_after_s = -1 };
@@ -185,6 +197,7 @@ static void report_answer(struct kvip_http_transfer *t)
 	if (retry_after > 0)
 		a.retry_after_s = retry_after;
 	kvip_debug(t->http->log, KVIP_DEBUG_API, "%s: HTTP %d", t->url, a.status);
+	report_peer(t);
 	t->ev->answer(t->ctx, &a);
 }
 
@@ -211,6 +224,35 @@ static size_t on_bytes(char *data, size_t size, size_t n, void *ctx)
 	if (n && !t->dropped && t->ev->bytes(t->ctx, data, n) < 0)
 		t->dropped = true;
 	return n;
+}
+
+static bool socket_address(const struct curl_sockaddr *from, struct kvip_addr *out)
+{
+	struct sockaddr_in6 in6;
+	struct sockaddr_in in;
+
+	*out = (struct kvip_addr){ 0 };
+	if (from->family == AF_INET && from->addrlen >= sizeof(in)) {
+		memcpy(&in, &from->addr, sizeof(in));
+		out->family = KVIP_IPV4;
+		memcpy(out->b, &in.sin_addr, sizeof(in.sin_addr));
+	} else if (from->family == AF_INET6 && from->addrlen >= sizeof(in6)) {
+		memcpy(&in6, &from->addr, sizeof(in6));
+		out->family = KVIP_IPV6;
+		memcpy(out->b, &in6.sin6_addr, sizeof(in6.sin6_addr));
+	}
+	return out->family != KVIP_AF_NONE;
+}
+
+static curl_socket_t on_open(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	struct kvip_http_transfer *t = ctx;
+	struct kvip_addr peer;
+
+	if (t->magic == TRANSFER_MAGIC && !t->dropped && purpose == CURLSOCKTYPE_IPCXN &&
+	    socket_address(address, &peer))
+		t->ev->peer(t->ctx, &peer);
+	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 /* Unacknowledged bytes for 30 s: the peer is gone. Keepalive does the same for an idle one. */
@@ -283,6 +325,8 @@ static void set_connection(struct kvip_http_transfer *t, CURLcode *rc,
 	SET(t, rc, CURLOPT_TCP_KEEPALIVE, 1L);
 	SET(t, rc, CURLOPT_TCP_KEEPIDLE, KEEPIDLE_S);
 	SET(t, rc, CURLOPT_TCP_KEEPINTVL, KEEPINTVL_S);
+	SET(t, rc, CURLOPT_OPENSOCKETFUNCTION, on_open);
+	SET(t, rc, CURLOPT_OPENSOCKETDATA, t);
 	SET(t, rc, CURLOPT_SOCKOPTFUNCTION, on_socket);
 	SET(t, rc, CURLOPT_UPKEEP_INTERVAL_MS, (long)UPKEEP_MS);
 #if LIBCURL_VERSION_NUM >= 0x075700
@@ -497,95 +541,4 @@ int kvip_http_poll(struct kvip_http *h, int timeout_ms)
 void kvip_http_wakeup(struct kvip_http *h)
 {
 	(void)curl_multi_wakeup(h->multi);
-}
-
-/* ---- errors for people ---- */
-
-static bool says(const char *detail, const char *words)
-{
-	return strstr(detail, words) != NULL;
-}
-
-/* What to do about a failed handshake, from OpenSSL's and libcurl's words. */
-static const char *tls_remedy(const char *detail)
-{
-	if (says(detail, "expired"))
-		return "the certificate has expired (or the clock here is wrong): renew it";
-	if (says(detail, "not yet valid"))
-		return "the certificate is not valid yet: is the clock here right?";
-	if (says(detail, "subject name") || says(detail, "IP address"))
-		return "the certificate is for another name: set tls-server-name to one it has";
-	if (says(detail, "issuer certificate") || says(detail, "self-signed") ||
-	    says(detail, "self signed") || says(detail, "first certificate"))
-		return "it is not signed by the configured CA: give the cluster's CA (ca-file)";
-	if (says(detail, "wrong version number"))
-		return "that port does not speak TLS: correct the port";
-	return "check ca-file, the server's certificate and tls-server-name";
-}
-
-static bool is_alert(const char *detail)
-{
-	return says(detail, "alert") && (says(detail, "certificate") ||
-					 says(detail, "unknown ca") || says(detail, "handshake"));
-}
-
-static const struct {
-	int code;
-	enum kvip_transfer_end end;
-	const char *remedy;
-} meanings[] = {
-	{ CURLE_COULDNT_RESOLVE_HOST, KVIP_END_CONNECT,
-	  "the name cannot be resolved: check it and DNS, or write the address" },
-	{ CURLE_COULDNT_RESOLVE_PROXY, KVIP_END_CONNECT,
-	  "the proxy's name cannot be resolved: check proxy-url and DNS" },
-	{ CURLE_COULDNT_CONNECT, KVIP_END_CONNECT,
-	  "check that the API server runs, the port, the route and the firewall" },
-	{ CURLE_PROXY, KVIP_END_CONNECT, "the proxy refuses: check proxy-url" },
-	{ CURLE_SSL_CERTPROBLEM, KVIP_END_CREDENTIALS,
-	  "the client certificate and key cannot be used: do they belong together?" },
-	{ CURLE_SSL_CACERT_BADFILE, KVIP_END_CREDENTIALS, "the CA cannot be used: check ca-file" },
-	{ CURLE_PARTIAL_FILE, KVIP_END_BROKEN, "the connection broke off: it is tried again" },
-	{ CURLE_RECV_ERROR, KVIP_END_BROKEN, "the connection broke off: it is tried again" },
-	{ CURLE_SEND_ERROR, KVIP_END_BROKEN, "the connection broke off: it is tried again" },
-	{ CURLE_GOT_NOTHING, KVIP_END_BROKEN,
-	  "the server closed without an answer: is it an API server, and is https right?" },
-	{ CURLE_OUT_OF_MEMORY, KVIP_END_BROKEN, "not enough memory: it is tried again" },
-};
-
-static enum kvip_transfer_end classify(int code, const char *detail, bool connected,
-				       const char **remedy)
-{
-	if (code == CURLE_SSL_CONNECT_ERROR || code == CURLE_PEER_FAILED_VERIFICATION ||
-	    code == CURLE_SSL_CIPHER || code == CURLE_SSL_ISSUER_ERROR) {
-		*remedy = tls_remedy(detail);
-		return KVIP_END_TLS;
-	}
-	if (is_alert(detail)) { /* TLS 1.3: the server refuses us after the handshake */
-		*remedy = "the server refuses our client certificate: give one that its CA signed";
-		return KVIP_END_TLS;
-	}
-	if (code == CURLE_OPERATION_TIMEDOUT) {
-		*remedy = connected
-				  ? "the server does not answer: it is tried again"
-				  : "no connection in time: check the address, route and firewall";
-		return connected ? KVIP_END_BROKEN : KVIP_END_CONNECT;
-	}
-	for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++) {
-		if (meanings[i].code != code)
-			continue;
-		*remedy = meanings[i].remedy;
-		return meanings[i].end;
-	}
-	*remedy = "it is tried again";
-	return connected ? KVIP_END_BROKEN : KVIP_END_CONNECT;
-}
-
-enum kvip_transfer_end kvip_http_explain(int curl_code, const char *detail, const char *rq_url,
-					 bool connected, char *text, size_t text_size)
-{
-	const char *remedy = "";
-	enum kvip_transfer_end end = classify(curl_code, detail, connected, &remedy);
-
-	snprintf(text, text_size, "%s: %.120s: %s", rq_url, detail, remedy);
-	return end;
 }

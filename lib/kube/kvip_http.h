@@ -40,6 +40,9 @@ struct kvip_http_events {
 	int (*bytes)(void *ctx, const char *data, size_t len);
 	/** The transfer is gone when this returns. @why: for people; "" when @end is clean. */
 	void (*done)(void *ctx, enum kvip_transfer_end end, const char *why);
+	/** A connection for it is tried to this address, or it goes over one (to the proxy, if
+	 * there is one). Any number of times. */
+	void (*peer)(void *ctx, const struct kvip_addr *peer);
 };
 
 /**

@@ -2,9 +2,9 @@
 /*
  * DOC: the addresses of API servers, which are never VIPs (rules R3).
  *
- * Job: IP literals in the `server` lines and in the URLs the clients use (a kubeconfig's). Names
- * are not resolved: a VIP that a name points to is the operator's to reserve. Thread: T1, lock
- * held.
+ * Job: IP literals in the `server` lines and in the URLs the clients use (a kubeconfig's), and what
+ * names resolved to when the clients connected: the proxy's address, too. Of a name with several
+ * addresses those count that were tried. Thread: T1, lock held.
  */
 #include "vip/kvip_engine_priv.h"
 
@@ -37,14 +37,25 @@ static void add_url(struct kvip_addrset *s, const char *url)
 		s->n++;
 }
 
-static size_t count_urls(struct kvip_engine *e)
+static void add_server(struct kvip_addrset *s, const struct kvip_server_status *server)
+{
+	add_url(s, server->url);
+	for (uint32_t i = 0; i < server->n_peers; i++)
+		s->v[s->n++] = server->peers[i];
+}
+
+/* How many addresses there may be. */
+static size_t count_addresses(struct kvip_engine *e)
 {
 	struct kvip_cluster *c;
 	size_t n = 0;
 
 	TAILQ_FOREACH(c, &e->table.clusters, of_table) {
+		const struct kvip_client_status *st = kvip_engine_of(c)->status;
+
 		n += c->conf ? c->conf->servers.n : 0;
-		n += kvip_engine_of(c)->status ? kvip_engine_of(c)->status->n_servers : 0;
+		for (size_t i = 0; st && i < st->n_servers; i++)
+			n += 1 + st->servers[i].n_peers;
 	}
 	return n;
 }
@@ -54,7 +65,7 @@ struct kvip_addrset *kvip_engine_collect_servers(struct kvip_engine *e)
 	struct kvip_addrset *s;
 	struct kvip_cluster *c;
 
-	s = kvip_calloc(1, sizeof(*s) + (count_urls(e) + 1) * sizeof(s->v[0]));
+	s = kvip_calloc(1, sizeof(*s) + (count_addresses(e) + 1) * sizeof(s->v[0]));
 	if (!s)
 		return NULL;
 	TAILQ_FOREACH(c, &e->table.clusters, of_table) {
@@ -63,7 +74,7 @@ struct kvip_addrset *kvip_engine_collect_servers(struct kvip_engine *e)
 		for (size_t i = 0; c->conf && i < c->conf->servers.n; i++)
 			add_url(s, c->conf->servers.v[i]);
 		for (size_t i = 0; st && i < st->n_servers; i++)
-			add_url(s, st->servers[i].url);
+			add_server(s, &st->servers[i]);
 	}
 	kvip_addrset_settle(s);
 	return s;

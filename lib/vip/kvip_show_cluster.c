@@ -102,6 +102,7 @@ static void json_kind(const struct show *sh, enum kvip_kind kind, const struct k
 static void json_servers(const struct show *sh, const struct kvip_client_status *c)
 {
 	struct kvip_jsonw *w = sh->json;
+	char text[KVIP_ADDR_STRLEN];
 
 	kvip_jsonw_array(w, "servers");
 	for (size_t i = 0; i < c->n_servers; i++) {
@@ -110,6 +111,10 @@ static void json_servers(const struct show *sh, const struct kvip_client_status 
 		kvip_jsonw_object(w, NULL);
 		kvip_jsonw_string(w, "url", server->url);
 		kvip_jsonw_bool(w, "current", server->current);
+		kvip_jsonw_array(w, "addresses");
+		for (uint32_t k = 0; k < server->n_peers; k++)
+			kvip_jsonw_string(w, NULL, kvip_addr_render(&server->peers[k], text));
+		kvip_jsonw_end(w);
 		kvip_jsonw_uint(w, "failures", server->failures);
 		kvip_jsonw_string(w, "lastError",
 				  server->last_error[0] ? server->last_error : NULL);

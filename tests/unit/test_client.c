@@ -346,6 +346,38 @@ START_TEST(test_server_answers_503)
 }
 END_TEST
 
+static bool peer_is_known(size_t server, const char *address)
+{
+	struct kvip_client_status st = status();
+	struct kvip_addr a;
+
+	ck_assert_int_eq(kvip_addr_parse(address, &a), 0);
+	for (uint32_t i = 0; i < st.servers[server].n_peers; i++)
+		if (kvip_addr_equal(&st.servers[server].peers[i], &a))
+			return st.servers[server].n_peers == 1;
+	return false;
+}
+
+/* What is tried is known even if nobody is there; of a connection that was there already, too. */
+START_TEST(test_addresses_of_servers)
+{
+	servers[0] = "http://127.0.0.7:1";
+	servers[1] = url[0];
+	conf.n_servers = 2;
+	make();
+	ck_assert(!peer_is_known(0, "127.0.0.7"));
+	UNTIL(seen.ends == 1);
+	ck_assert(peer_is_known(0, "127.0.0.7"));
+	ck_assert(peer_is_known(1, "127.0.0.1"));
+	kvip_client_free(client);
+	servers[0] = url[0];
+	conf.n_servers = 1;
+	make(); /* the next client of this cluster, over the connections of the first */
+	UNTIL(seen.ends == 2);
+	ck_assert(peer_is_known(0, "127.0.0.1"));
+}
+END_TEST
+
 /* No answer for the machine's patience: its next request goes to the other server. */
 START_TEST(test_server_is_deaf)
 {
@@ -560,6 +592,7 @@ int main(void)
 	tcase_add_test(t, test_next_server);
 	tcase_add_test(t, test_server_goes_away);
 	tcase_add_test(t, test_server_answers_503);
+	tcase_add_test(t, test_addresses_of_servers);
 	tcase_add_test(t, test_server_is_deaf);
 	tcase_add_test(t, test_proxy);
 	tcase_add_test(t, test_no_proxy_from_the_environment);

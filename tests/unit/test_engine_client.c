@@ -508,6 +508,27 @@ START_TEST(test_kubeconfig_server_is_no_vip)
 }
 END_TEST
 
+/* A server that is given by name: the address it was reached at, and the VIP was there first. */
+START_TEST(test_server_by_name_is_no_vip)
+{
+	struct eh *h = running(CONF);
+	struct kvip_server_status *server = &client->status.servers[0];
+
+	client->status.n_servers = 1;
+	snprintf(server->url, sizeof(server->url), "https://api.example.org:6443");
+	eh_pass(h, 300);
+	ck_assert_str_eq(eh_reason(h, "lab", "web"), "selected");
+	ck_assert_int_eq(kvip_addr_parse("192.0.2.1", &server->peers[0]), 0);
+	ck_assert_int_eq(kvip_addr_parse(V, &server->peers[1]), 0);
+	server->n_peers = 2;
+	eh_pass(h, 300);
+	eh_pass(h, 300);
+	ck_assert_str_eq(eh_reason(h, "lab", "web"), "api-server-address");
+	ck_assert_uint_eq(h->n, 0);
+	stop(h);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("engine_client");
@@ -525,6 +546,7 @@ int main(void)
 	tcase_add_test(tc, test_cilium_forbidden);
 	tcase_add_test(tc, test_cilium_with_new_credentials);
 	tcase_add_test(tc, test_kubeconfig_server_is_no_vip);
+	tcase_add_test(tc, test_server_by_name_is_no_vip);
 	suite_add_tcase(suite, tc);
 	return eh_run(suite);
 }
