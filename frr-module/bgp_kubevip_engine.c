@@ -13,9 +13,11 @@
 
 #include "frr-module/bgp_kubevip.h"
 #include "frr-module/bgp_kubevip_explain.h"
+#include "frr-module/bgp_kubevip_facts.h"
 #include "frr-module/bgp_kubevip_sink.h"
 
 #include "frr/kvf_cmd.h"
+#include "frr/kvf_facts.h"
 #include "frr/kvf_host.h"
 #include "frr/kvf_yang.h"
 
@@ -61,6 +63,7 @@ static int engine_start(void *loop, char *why, size_t size)
 		return -1;
 	}
 	bgp_kubevip_explain_init();
+	kvf_facts_set_neighbours(bgp_kubevip_each_neighbour);
 	bgp_kubevip_sink_watch();
 	hook_register(frr_config_post, start);
 	hook_register(frr_early_fini, stop);

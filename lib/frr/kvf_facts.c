@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 static void (*plist_changed)(void);
+static void (*each_neighbour)(kvf_neighbour_fn *fn, void *ctx);
 
 static struct kvip_prefix to_prefix(const struct prefix *p)
 {
@@ -89,12 +90,40 @@ static void note_hostname(struct kvip_facts *f)
 	f->hostname[n] = '\0';
 }
 
+static void count_neighbour(void *ctx, const struct kvip_addr *a)
+{
+	(void)a;
+	(*(size_t *)ctx)++;
+}
+
+static void add_neighbour(void *ctx, const struct kvip_addr *a)
+{
+	struct kvip_facts *f = ctx;
+
+	f->neighbours[f->n_neighbours++] = *a;
+}
+
+static int add_neighbours(struct kvip_facts *f)
+{
+	size_t n = 0;
+
+	if (!each_neighbour)
+		return 0;
+	each_neighbour(count_neighbour, &n);
+	f->neighbours = kvip_calloc(n, sizeof(*f->neighbours));
+	if (!f->neighbours)
+		return -1;
+	each_neighbour(add_neighbour, f);
+	return 0;
+}
+
 static int gather(struct kvip_facts *f, const struct kvip_conf *conf)
 {
 	note_hostname(f);
 	f->plists = kvip_calloc(2 * conf->n_clusters, sizeof(*f->plists));
-	if (!f->plists || kvf_addr_facts(f))
+	if (!f->plists || kvf_addr_facts(f) || add_neighbours(f))
 		return -1;
+	kvip_facts_settle(f);
 	for (size_t i = 0; i < conf->n_clusters; i++)
 		if (conf->clusters[i]->prefix_list && add_plists(f, conf->clusters[i]->prefix_list))
 			return -1;
@@ -166,6 +195,31 @@ bool kvf_facts_plists_changed(const struct kvip_conf *conf)
 		h = digest_plist(h, prefix_list_lookup(AFI_IP6, name));
 	}
 	changed = last && h != last;
+	last = h;
+	return changed;
+}
+
+/* The order in which they are told does not matter. */
+static void digest_neighbour(void *ctx, const struct kvip_addr *a)
+{
+	*(uint64_t *)ctx += mix(mix(0xcbf29ce484222325u, &a->family, 1), a->b, sizeof(a->b));
+}
+
+void kvf_facts_set_neighbours(void (*each)(kvf_neighbour_fn *fn, void *ctx))
+{
+	each_neighbour = each;
+}
+
+bool kvf_facts_neighbours_changed(void)
+{
+	static uint64_t last;
+	uint64_t h = 0;
+	bool changed;
+
+	if (!each_neighbour)
+		return false;
+	each_neighbour(digest_neighbour, &h);
+	changed = h != last;
 	last = h;
 	return changed;
 }

@@ -340,6 +340,8 @@ static void tick(struct kvf_event *t)
 		kvf_record_keep(host.engine, host.draft);
 	if (host.opt.in_bgpd && kvf_facts_plists_changed(host.draft))
 		kvf_host_conf_changed();
+	if (kvf_facts_neighbours_changed())
+		addresses_changed(NULL);
 	kvf_yang_notify();
 	leave(NULL, "tick");
 	schedule_work(NULL);

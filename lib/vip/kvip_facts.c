@@ -7,6 +7,7 @@
  */
 #include "vip/kvip_facts.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct kvip_facts *kvip_facts_new(void)
@@ -35,7 +36,25 @@ void kvip_facts_unref(struct kvip_facts *f)
 	kvip_free(f->plists);
 	kvip_free(f->own);
 	kvip_free(f->connected);
+	kvip_free(f->neighbours);
 	kvip_free(f);
+}
+
+static int addr_cmp(const void *a, const void *b)
+{
+	return kvip_addr_cmp(a, b);
+}
+
+void kvip_facts_settle(struct kvip_facts *f)
+{
+	if (f->n_neighbours)
+		qsort(f->neighbours, f->n_neighbours, sizeof(f->neighbours[0]), addr_cmp);
+}
+
+bool kvip_facts_is_neighbour(const struct kvip_facts *f, const struct kvip_addr *a)
+{
+	return f->n_neighbours &&
+	       bsearch(a, f->neighbours, f->n_neighbours, sizeof(*a), addr_cmp) != NULL;
 }
 
 const struct kvip_plist *kvip_facts_plist(const struct kvip_facts *f, const char *name,

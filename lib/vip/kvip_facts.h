@@ -36,6 +36,8 @@ struct kvip_facts {
 	size_t n_own;
 	struct kvip_prefix *connected; /* and the networks they are in */
 	size_t n_connected;
+	struct kvip_addr *neighbours; /* BGP neighbours, sorted; known in bgpd alone */
+	size_t n_neighbours;
 	struct kvip_plist *plists;
 	size_t n_plists;
 };
@@ -46,6 +48,9 @@ struct kvip_facts *kvip_facts_new(void) KVIP_USE_RESULT;
 /** kvip_facts_ref, kvip_facts_unref - any thread; unref takes NULL. */
 struct kvip_facts *kvip_facts_ref(struct kvip_facts *f);
 void kvip_facts_unref(struct kvip_facts *f);
+/** kvip_facts_settle - sort what is looked up; the maker's last step. */
+void kvip_facts_settle(struct kvip_facts *f);
+bool kvip_facts_is_neighbour(const struct kvip_facts *f, const struct kvip_addr *a);
 /** kvip_facts_plist - the list @name of a family; NULL: not defined. A list without entries counts
  * as not defined: FRR lets it permit everything, a guard must not, and must not withdraw either
  * (rules R3). */

@@ -110,6 +110,8 @@ enum kvip_reason kvip_select_address(const struct kvip_select *s, const char *ns
 		return KVIP_REASON_NODE_ADDRESS;
 	if (kvip_addrset_has(s->servers, a))
 		return KVIP_REASON_API_SERVER_ADDRESS;
+	if (s->facts && kvip_facts_is_neighbour(s->facts, a))
+		return KVIP_REASON_NEIGHBOUR_ADDRESS;
 	if (in_prefixes(s->conf->reserved, s->conf->n_reserved, a))
 		return KVIP_REASON_RESERVED;
 	if (s->facts && !allow_connected &&

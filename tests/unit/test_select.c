@@ -182,6 +182,39 @@ START_TEST(test_range)
 }
 END_TEST
 
+/* A BGP neighbour's address, which bgpd alone knows; it may become one while it is a VIP. */
+START_TEST(test_neighbour)
+{
+	static const char *const others[] = { "192.168.77.200", "192.168.77.3", V6, "10.0.0.1" };
+	struct eh *h = eh_new();
+	struct kvip_facts *f;
+
+	eh_publish(h, eh_facts("10.9.9.1", "10.9.9.0/24"));
+	eh_conf(h, EH_CONF "cluster lab vip-range 2001:db8:77::/64\n");
+	eh_three_nodes(h, "lab");
+	eh_service(h, "lab", "web", V, "", "");
+	eh_slice(h, "lab", "web", "n1:r");
+	eh_synced(h, "lab");
+	ck_assert_str_eq(eh_route(h, V), EH_ALL);
+	f = eh_facts("10.9.9.1", "10.9.9.0/24");
+	f->neighbours = kvip_calloc(5, sizeof(*f->neighbours));
+	for (int i = 0; i < 4; i++) /* in no order: it is the maker's last step to sort them */
+		ck_assert_int_eq(kvip_addr_parse(others[i], &f->neighbours[f->n_neighbours++]), 0);
+	ck_assert_int_eq(kvip_addr_parse(V, &f->neighbours[f->n_neighbours++]), 0);
+	kvip_facts_settle(f);
+	eh_publish(h, f);
+	ck_assert_str_eq(eh_route(h, V), "");
+	ck_assert_str_eq(eh_reason(h, "lab", "web"), "neighbour-address");
+	ck_assert_uint_eq(h->withdrawn_by_operator, 1);
+	eh_service(h, "lab", "six", V6, "", "");
+	eh_step(h);
+	ck_assert_str_eq(eh_reason(h, "lab", "six"), "neighbour-address");
+	eh_publish(h, eh_facts("10.9.9.1", "10.9.9.0/24"));
+	ck_assert_str_eq(eh_route(h, V), EH_ALL);
+	eh_free(h);
+}
+END_TEST
+
 START_TEST(test_address_kinds)
 {
 	struct eh *h = eh_new();
@@ -380,6 +413,7 @@ int main(void)
 
 	tcase_add_loop_test(tc, test_case, 0, COUNT(cases));
 	tcase_add_loop_test(tc, test_range, 0, COUNT(ranges));
+	tcase_add_test(tc, test_neighbour);
 	tcase_add_test(tc, test_address_kinds);
 	tcase_add_test(tc, test_policy_is_the_address_s);
 	tcase_add_test(tc, test_no_address);
