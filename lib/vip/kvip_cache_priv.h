@@ -31,6 +31,7 @@ struct kvip_owner {
 	struct kvip_entry e;
 	TAILQ_ENTRY(kvip_owner) in_queue;
 	struct kvip_claims claims;
+	uint16_t n_outside; /* addresses in no range of its cluster, when last looked at */
 	bool queued;
 };
 

@@ -174,6 +174,7 @@ struct kvip_cluster_view {
 	enum kvip_reason guard_reason; /* GUARD_HOLDS or NONE */
 	kvip_msec guard_since_ms;
 	uint64_t withdrawals, announcements;
+	const size_t *refused; /* by reason: addresses that its Services and Gateways may not have */
 	const struct kvip_client_status *client; /* NULL without HTTP */
 };
 typedef bool kvip_cluster_fn(void *ctx, const struct kvip_cluster_view *v);

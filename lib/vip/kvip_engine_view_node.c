@@ -204,6 +204,7 @@ static struct kvip_cluster_view view_cluster(const struct kvip_engine_cluster *e
 				       .guard_since_ms = c->guard.active ? c->guard.since_ms : 0,
 				       .withdrawals = c->withdrawals,
 				       .announcements = c->announcements,
+				       .refused = c->refused,
 				       .client = ec->status };
 
 	v.guard_reason = c->guard.active ? KVIP_REASON_GUARD_HOLDS : KVIP_REASON_NONE;

@@ -174,6 +174,9 @@ int kvip_select_claim(const struct kvip_select *s, const struct kvip_owner *o,
  *  SELECTED and for what only lacks endpoints or nodes. */
 bool kvip_reason_counts(enum kvip_reason r);
 
+/** kvip_reason_refuses - may this claim not have the address, whatever becomes of its endpoints? */
+bool kvip_reason_refuses(enum kvip_reason r);
+
 /* The parts of it. */
 /** kvip_select_range - the longest vip-range with @a decides; @ns NULL: the namespace is not known
  *  and not asked. Return: NONE (and *@allow_connected set if it says so; may be NULL),

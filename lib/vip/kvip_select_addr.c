@@ -35,6 +35,26 @@ void kvip_addrset_settle(struct kvip_addrset *s)
 	s->n = n;
 }
 
+bool kvip_reason_refuses(enum kvip_reason r)
+{
+	switch (r) {
+	case KVIP_REASON_OUT_OF_RANGE:
+	case KVIP_REASON_OTHER_NAMESPACE:
+	case KVIP_REASON_NOT_GLOBAL:
+	case KVIP_REASON_OWN_ADDRESS:
+	case KVIP_REASON_NODE_ADDRESS:
+	case KVIP_REASON_API_SERVER_ADDRESS:
+	case KVIP_REASON_NEIGHBOUR_ADDRESS:
+	case KVIP_REASON_CONNECTED_PREFIX:
+	case KVIP_REASON_RESERVED:
+	case KVIP_REASON_PREFIX_LIST_DENIES:
+	case KVIP_REASON_PREFIX_LIST_UNDEFINED:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* Length of the longest vip-range that holds @a, or -1. */
 static int longest_range(const struct kvip_cluster_conf *conf, const struct kvip_addr *a)
 {

@@ -71,6 +71,27 @@ void kvip_show_json_cluster(const struct kvip_show_ctx *s, struct kvip_jsonw *w,
 	kvip_jsonw_uint(w, "objects", v->objects);
 	kvip_jsonw_uint(w, "announcements", v->announcements);
 	kvip_jsonw_uint(w, "withdrawals", v->withdrawals);
+	kvip_jsonw_object(w, "refused");
+	for (unsigned int r = 0; v->refused && r < KVIP_REASON_MAX; r++)
+		if (v->refused[r])
+			kvip_jsonw_uint(w, kvip_reason_info(r)->word, v->refused[r]);
+	kvip_jsonw_end(w);
+}
+
+static void text_refused(const struct show *sh, const struct kvip_cluster_view *v)
+{
+	bool any = false;
+
+	for (unsigned int r = 0; v->refused && r < KVIP_REASON_MAX; r++) {
+		if (!v->refused[r])
+			continue;
+		kvip_buf_printf(sh->out, "%s%zu %s",
+				any ? ", " : "  refused addresses: ", v->refused[r],
+				kvip_reason_info(r)->word);
+		any = true;
+	}
+	if (any)
+		kvip_buf_puts(sh->out, " (see `show kubevip service`)\n");
 }
 
 static void json_kind(const struct show *sh, enum kvip_kind kind, const struct kvip_watch_status *k)
@@ -181,6 +202,7 @@ static void text_head(const struct show *sh, const struct kvip_cluster_view *v)
 				v->held, kvip_show_since(sh->s, v->guard_since_ms, age), v->name);
 	kvip_buf_printf(out, "  %zu VIPs, %zu held; %zu Services, %zu nodes, %zu objects\n",
 			v->vips, v->held, v->services, v->nodes, v->objects);
+	text_refused(sh, v);
 	kvip_buf_printf(out,
 			"  %" PRIu64 " announcements, %" PRIu64
 			" withdrawals since start; complete since %s\n",

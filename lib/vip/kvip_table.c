@@ -105,16 +105,16 @@ int kvip_table_add_cluster(struct kvip_table *t, struct kvip_cluster *c,
 	return 0;
 }
 
-static void drop_all_claims(struct kvip_table *t, struct kvip_cache *cache)
+static void drop_all_claims(struct kvip_cluster *c, struct kvip_cache *cache)
 {
 	struct kvip_entry *e;
 
 	if (!cache)
 		return;
 	for (e = kvip_cache_first(cache, KVIP_KIND_SERVICE); e; e = kvip_cache_next(e))
-		kvip_owner_drop_claims(t, (struct kvip_owner *)e);
+		kvip_owner_drop_claims(c, (struct kvip_owner *)e);
 	for (e = kvip_cache_first(cache, KVIP_KIND_GATEWAY); e; e = kvip_cache_next(e))
-		kvip_owner_drop_claims(t, (struct kvip_owner *)e);
+		kvip_owner_drop_claims(c, (struct kvip_owner *)e);
 }
 
 /* Who else's addresses are refused as VIPs: collected anew whenever nodes were. */
@@ -132,8 +132,8 @@ void kvip_table_drop_cluster(struct kvip_table *t, struct kvip_cluster *c)
 {
 	struct kvip_vip *v;
 
-	drop_all_claims(t, c->cache);
-	drop_all_claims(t, c->retired);
+	drop_all_claims(c, c->cache);
+	drop_all_claims(c, c->retired);
 	for (v = c->n_in_force ? kvip_vip_first(t) : NULL; v; v = kvip_vip_next(v))
 		if (v->holder == c) {
 			kvip_vip_enqueue(t, v, KVIP_QUEUE_NONE);
@@ -245,7 +245,7 @@ void kvip_table_swap_cache(struct kvip_cluster *c, struct kvip_cache *cache)
 	}
 	c->n_owners = 0;
 	if (c->retired) { /* twice in a row: rare, and then not in slices */
-		drop_all_claims(c->table, c->retired);
+		drop_all_claims(c, c->retired);
 		kvip_nodes_free(c->nodes); /* they may be that one's */
 		c->nodes = NULL;
 		collect_taken(c->table);
@@ -463,7 +463,7 @@ static void retire(struct kvip_cluster *c, size_t *budget)
 		if (!*budget)
 			return;
 		(*budget)--;
-		kvip_owner_drop_claims(t, o);
+		kvip_owner_drop_claims(c, o);
 		c->retired_walk.at = kvip_cache_next(c->retired_walk.at);
 	}
 	if (t->garbage)

@@ -4,7 +4,7 @@
  *
  * Job: ask selection about every address an owner names inside its cluster's ranges, and keep the
  * answers as claims on VIPs. What lies in no range is no claim and costs no memory: it never counts
- * (rules R3), and `show` asks selection again. Thread: T1.
+ * (rules R3), and `show` asks selection again; it is only counted, like every refusal. Thread: T1.
  *
  * Invariant: an owner has at most one claim on a VIP. A change of any claim leaves its VIP dirty;
  * so does every look at an owner, because its place in the order (creationTimestamp, uid) or the
@@ -36,8 +36,21 @@ struct kvip_select kvip_table_select(const struct kvip_cluster *c)
 						       !c->cilium_known };
 }
 
+static void count_refusal(struct kvip_cluster *c, uint8_t reason, int by)
+{
+	if (kvip_reason_refuses((enum kvip_reason)reason))
+		c->refused[reason] += (size_t)by;
+}
+
+static void count_outside(struct kvip_cluster *c, struct kvip_owner *o, uint16_t n)
+{
+	count_refusal(c, KVIP_REASON_OUT_OF_RANGE, n - o->n_outside);
+	o->n_outside = n;
+}
+
 static void claim_free(struct kvip_table *t, struct kvip_claim *claim)
 {
+	count_refusal(claim->cluster, claim->reason, -1);
 	SLIST_REMOVE(&claim->vip->claims, claim, kvip_claim, of_vip);
 	SLIST_REMOVE(&claim->owner->claims, claim, kvip_claim, of_owner);
 	kvip_vip_dirty(t, claim->vip);
@@ -46,10 +59,11 @@ static void claim_free(struct kvip_table *t, struct kvip_claim *claim)
 	kvip_free(claim);
 }
 
-void kvip_owner_drop_claims(struct kvip_table *t, struct kvip_owner *o)
+void kvip_owner_drop_claims(struct kvip_cluster *c, struct kvip_owner *o)
 {
 	while (!SLIST_EMPTY(&o->claims))
-		claim_free(t, SLIST_FIRST(&o->claims));
+		claim_free(c->table, SLIST_FIRST(&o->claims));
+	count_outside(c, o, 0);
 }
 
 static struct kvip_claim *claim_find(struct kvip_owner *o, const struct kvip_prefix *p)
@@ -127,7 +141,9 @@ static void claim_set(struct kvip_table *t, struct kvip_claim *claim, const stru
 	claim->total = res->total;
 	claim->block = res->block;
 	claim->source = w->source;
+	count_refusal(claim->cluster, claim->reason, -1);
 	claim->reason = res->reason;
+	count_refusal(claim->cluster, claim->reason, 1);
 	claim->warning = res->warning;
 	claim->by = res->by;
 	claim->seen = true;
@@ -181,11 +197,12 @@ int kvip_owner_evaluate(struct kvip_cluster *c, struct kvip_owner *o)
 	struct kvip_wanted wanted[KVIP_MAX_WANTED];
 	struct kvip_claim *claim;
 	struct kvip_select s;
+	uint16_t n_outside = 0;
 	size_t n;
 	int rc;
 
 	if (c->removed) {
-		kvip_owner_drop_claims(c->table, o);
+		kvip_owner_drop_claims(c, o);
 		return 0;
 	}
 	s = kvip_table_select(c);
@@ -193,12 +210,15 @@ int kvip_owner_evaluate(struct kvip_cluster *c, struct kvip_owner *o)
 	SLIST_FOREACH(claim, &o->claims, of_owner)
 		claim->seen = false;
 	for (size_t i = 0; i < n; i++) {
-		if (kvip_select_range(c->conf, NULL, &wanted[i].addr, NULL) != KVIP_REASON_NONE)
+		if (kvip_select_range(c->conf, NULL, &wanted[i].addr, NULL) != KVIP_REASON_NONE) {
+			n_outside++;
 			continue;
+		}
 		rc = evaluate_wanted(c, o, &s, &wanted[i]);
 		if (rc)
 			return rc;
 	}
+	count_outside(c, o, n_outside);
 	drop_unseen(c->table, o);
 	return 0;
 }

@@ -134,7 +134,8 @@ struct kvip_cluster {
 	struct kvip_guard guard;
 	struct kvip_vip_list pending;
 	size_t n_pending;
-	size_t n_in_force; /* VIPs whose holder it is */
+	size_t n_in_force;               /* VIPs whose holder it is */
+	size_t refused[KVIP_REASON_MAX]; /* addresses that its owners may not have, by reason */
 	uint64_t withdrawals, announcements;
 };
 
@@ -248,7 +249,7 @@ int kvip_vip_post_withdraw(struct kvip_table *t, struct kvip_vip *v,
 
 /* kvip_table_claim.c: owners */
 int kvip_owner_evaluate(struct kvip_cluster *c, struct kvip_owner *o) KVIP_USE_RESULT;
-void kvip_owner_drop_claims(struct kvip_table *t, struct kvip_owner *o);
+void kvip_owner_drop_claims(struct kvip_cluster *c, struct kvip_owner *o);
 /** kvip_claim_before - what was before, for selection. @claim: of cluster @c on @v; both may be
  *  NULL. */
 struct kvip_before kvip_claim_before(const struct kvip_cluster *c, const struct kvip_vip *v,

@@ -251,6 +251,50 @@ START_TEST(test_maximum_vips)
 }
 END_TEST
 
+static size_t refused(struct eh *h, enum kvip_reason r)
+{
+	return eh_cluster(h).refused[r];
+}
+
+/* Every refusal is counted as long as it stands: by whatever way it goes, the count goes with it. */
+START_TEST(test_refusals_are_counted)
+{
+	struct eh *h = eh_new();
+
+	eh_publish(h, eh_facts("192.168.77.9", "10.9.9.0/24"));
+	eh_conf(h, EH_CONF "reserved-prefix 192.168.77.64/26\n");
+	eh_three_nodes(h, "lab");
+	eh_service(h, "lab", "own", "192.168.77.9", "", "");
+	eh_service(h, "lab", "res1", "192.168.77.65", "", "");
+	eh_service(h, "lab", "res2", "192.168.77.66", "", "");
+	eh_service(h, "lab", "far", "10.0.0.1", "", "");
+	eh_service(h, "lab", "good", "192.168.77.1", "", "");
+	eh_slice(h, "lab", "good", "n1:r");
+	eh_synced(h, "lab");
+	ck_assert_uint_eq(refused(h, KVIP_REASON_OWN_ADDRESS), 1);
+	ck_assert_uint_eq(refused(h, KVIP_REASON_RESERVED), 2);
+	ck_assert_uint_eq(refused(h, KVIP_REASON_OUT_OF_RANGE), 1);
+	ck_assert_uint_eq(refused(h, KVIP_REASON_SELECTED), 0);
+	eh_service(h, "lab", "far", "10.0.0.2", "", ""); /* looked at again: the same count */
+	eh_service(h, "lab", "res2", "192.168.77.67", "", "");
+	eh_del(h, "lab", KVIP_KIND_SERVICE, "prod", "own");
+	eh_step(h);
+	ck_assert_uint_eq(refused(h, KVIP_REASON_OWN_ADDRESS), 0);
+	ck_assert_uint_eq(refused(h, KVIP_REASON_RESERVED), 2);
+	ck_assert_uint_eq(refused(h, KVIP_REASON_OUT_OF_RANGE), 1);
+	eh_conf(h, EH_CONF "cluster lab vip-range 10.0.0.0/24\n");
+	ck_assert_uint_eq(refused(h, KVIP_REASON_RESERVED), 0);
+	ck_assert_uint_eq(refused(h, KVIP_REASON_OUT_OF_RANGE), 0);
+	eh_conf(h, EH_CONF);
+	eh_begin(h, "lab", KVIP_KIND_SERVICE); /* a relist without any of them */
+	eh_service(h, "lab", "good", "192.168.77.1", "", "");
+	eh_end(h, "lab", KVIP_KIND_SERVICE);
+	eh_step(h);
+	ck_assert_uint_eq(refused(h, KVIP_REASON_OUT_OF_RANGE), 0);
+	eh_free(h);
+}
+END_TEST
+
 static bool count_vips(void *ctx, const struct kvip_vip_view *v)
 {
 	struct kvip_prefix *last = ctx;
@@ -482,6 +526,7 @@ int main(void)
 	tcase_add_loop_test(tc, test_contest, 0, COUNT(contests));
 	tcase_add_test(tc, test_shared_disjoint_warning);
 	tcase_add_test(tc, test_maximum_vips);
+	tcase_add_test(tc, test_refusals_are_counted);
 	tcase_add_test(tc, test_digest);
 	tcase_add_test(tc, test_incremental);
 	tcase_add_test(tc, test_tag_and_distance);
