@@ -44,6 +44,9 @@
 #define KVIP_MAX_PEERS     16u /* addresses of one server's name that are remembered */
 #define KVIP_MAX_RANGES    1024u
 #define KVIP_MAX_ADVERTISE 256u
+/* Distinct `match kubevip ...` of bgpd's route-maps: a bit of every VIP each. One more never
+ * matches. */
+#define KVIP_MAX_MATCHES 256u
 
 /* Credentials and kubeconfig files. */
 #define KVIP_MAX_FILE_BYTES  (1u << 20)

@@ -37,6 +37,7 @@ void kvip_facts_unref(struct kvip_facts *f)
 	kvip_free(f->own);
 	kvip_free(f->connected);
 	kvip_free(f->neighbours);
+	kvip_match_set_free(f->matches);
 	kvip_free(f);
 }
 

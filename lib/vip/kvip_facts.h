@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/kvip_addr.h"
+#include "vip/kvip_match.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -40,6 +41,7 @@ struct kvip_facts {
 	size_t n_neighbours;
 	struct kvip_plist *plists;
 	size_t n_plists;
+	struct kvip_match_set *matches; /* what route-maps ask of VIPs; NULL: nothing */
 };
 
 /** kvip_facts_new - empty, with one reference. The maker fills it before it shares it: every array

@@ -53,6 +53,7 @@ static struct recon_entry *get(struct kvip_recon *r, uint32_t vrf_id, const stru
 	e->vrf_id = vrf_id;
 	e->prefix = *p;
 	e->epoch = r->epoch;
+	e->want.cluster = "";
 	SLIST_INIT(&e->olds);
 	RB_INSERT(recon_table, &r->table, e);
 	r->entries++;
@@ -145,6 +146,7 @@ static void entry_free(struct kvip_recon *r, struct recon_entry *e)
 	forget_want(r, e);
 	recon_pending(r, e, false);
 	recon_node_not_again(r, e);
+	recon_unmark(r, e);
 	if (e->dirty)
 		TAILQ_REMOVE(&r->dirty, e, in_dirty);
 	recon_own(r, e, false);
@@ -176,6 +178,7 @@ struct kvip_recon *kvip_recon_new(const struct kvip_recon_deps *deps)
 	TAILQ_INIT(&r->dirty);
 	TAILQ_INIT(&r->pending);
 	TAILQ_INIT(&r->again);
+	TAILQ_INIT(&r->marked);
 	TAILQ_INIT(&r->walks);
 	r->history = kvip_history_new();
 	return r;
@@ -199,6 +202,8 @@ void kvip_recon_free(struct kvip_recon *r)
 void kvip_recon_set_state(struct kvip_recon *r, struct kvip_state *state)
 {
 	r->deps.state = state;
+	if (state)
+		kvip_state_set_matches(state, r->facts ? r->facts->matches : NULL);
 }
 
 static int add_old(struct kvip_recon *r, struct recon_entry *e, const struct kvip_route_id *id)
@@ -296,21 +301,25 @@ static bool is_decided_so(const struct kvip_recon *r, const struct recon_entry *
 static int decide_announce(struct kvip_recon *r, struct kvip_decision *d, kvip_msec now)
 {
 	struct recon_entry *e = get(r, d->vrf_id, &d->prefix);
+	struct kvip_marks before;
 
 	if (!e)
 		return -ENOMEM;
 	recon_renew(r, e);
 	e->event_ms = d->event_ms;
+	before = recon_marks(r, e);
 	if (is_decided_so(r, e, &d->route)) {
 		e->event_ms = 0;
 		e->want.restored = d->route.restored;
 		e->want.through_self = d->route.through_self;
+		recon_put_marks(r, e, &d->route.marks);
 		recon_replace(&d->route.nhs, NULL);
-		return 0;
+	} else {
+		if (decide_route(r, e, &d->route, now))
+			return -ENOMEM;
+		recon_dirty(r, e);
 	}
-	if (decide_route(r, e, &d->route, now))
-		return -ENOMEM;
-	recon_dirty(r, e);
+	recon_compare_marks(r, e, &before);
 	return 0;
 }
 
@@ -415,21 +424,9 @@ static void confirmed(struct kvip_recon *r, struct recon_entry *e, const struct 
 		recon_dirty(r, e);
 }
 
-void kvip_recon_feed_add(struct kvip_recon *r, const struct kvip_feed_route *f, kvip_msec now)
+static void others(struct kvip_recon *r, struct recon_entry *e, const struct kvip_feed_route *f,
+		   kvip_msec now)
 {
-	struct recon_entry *e = recon_find(r, f->vrf_id, &f->prefix);
-
-	if (e)
-		recon_renew(r, e);
-	if (e && is_ours(e, f)) {
-		confirmed(r, e, f, now);
-		return;
-	}
-	if (f->prefix.len != kvip_addr_bits(&f->prefix.addr))
-		return; /* no VIP has this prefix */
-	e = get(r, f->vrf_id, &f->prefix);
-	if (!e)
-		return;
 	e->foreign = true;
 	e->foreign_distance = f->distance;
 	e->foreign_tag = f->tag;
@@ -441,6 +438,25 @@ void kvip_recon_feed_add(struct kvip_recon *r, const struct kvip_feed_route *f, 
 	}
 	if (e->has_want && (!e->owned || r->inject != KVIP_INJECT_ZEBRA))
 		recon_dirty(r, e);
+}
+
+void kvip_recon_feed_add(struct kvip_recon *r, const struct kvip_feed_route *f, kvip_msec now)
+{
+	bool host = f->prefix.len == kvip_addr_bits(&f->prefix.addr); /* as every VIP is */
+	struct recon_entry *e = recon_find(r, f->vrf_id, &f->prefix);
+	struct kvip_marks before;
+
+	if (!e && host)
+		e = get(r, f->vrf_id, &f->prefix);
+	if (!e)
+		return;
+	recon_renew(r, e);
+	before = recon_marks(r, e);
+	if (is_ours(e, f))
+		confirmed(r, e, f, now);
+	else if (host)
+		others(r, e, f, now);
+	recon_compare_marks(r, e, &before);
 }
 
 static void swept(struct kvip_recon *r, struct recon_entry *e, kvip_msec now)
@@ -460,6 +476,7 @@ void kvip_recon_feed_del(struct kvip_recon *r, uint32_t vrf_id, const struct kvi
 			 kvip_msec now)
 {
 	struct recon_entry *e = recon_find(r, vrf_id, p);
+	struct kvip_marks before;
 	bool was_installed;
 
 	if (!e ||
@@ -469,7 +486,9 @@ void kvip_recon_feed_del(struct kvip_recon *r, uint32_t vrf_id, const struct kvi
 		return;
 	recon_renew(r, e);
 	was_installed = e->installed != NULL;
+	before = recon_marks(r, e);
 	e->foreign = false;
+	recon_compare_marks(r, e, &before);
 	e->refused = KVIP_REASON_NONE;
 	recon_replace(&e->installed, NULL);
 	if (e->has_want && e->owned && e->sent && was_installed)

@@ -33,6 +33,12 @@ struct kvip_recon_deps {
 	struct kvip_state *state; /* NULL: nothing is recorded (tests, dry run), or see
 				     kvip_recon_set_state() */
 	const struct kvip_log *log;
+	/* For the host that answers route-maps; else NULL. */
+	/** marks_matter - do these two answer any question differently? */
+	bool (*marks_matter)(void *ctx, const struct kvip_marks *a, const struct kvip_marks *b);
+	/** marked - kvip_recon_take_marked() has something, and had nothing. */
+	void (*marked)(void *ctx);
+	void *marks_ctx;
 };
 
 struct kvip_recon *kvip_recon_new(const struct kvip_recon_deps *deps) KVIP_USE_RESULT;
@@ -81,6 +87,22 @@ void kvip_recon_set_conf(struct kvip_recon *r, struct kvip_conf *conf);
 size_t kvip_recon_owned(const struct kvip_recon *r);
 /** kvip_recon_recheck - the node sink's world may have changed: ask it for every route again. */
 void kvip_recon_recheck(struct kvip_recon *r);
+
+/* Marks (kvip_match.h). Their change alone sends nothing: the prefix is listed for the host, which
+ * has bgpd look at it again. */
+/** kvip_recon_marks - false: no VIP of ours, or another static route stands in its place. */
+bool kvip_recon_marks(struct kvip_recon *r, uint32_t vrf_id, const struct kvip_prefix *p,
+		      struct kvip_marks *out);
+/** kvip_recon_take_marked - a prefix whose marks have changed since it was last taken; false: none.
+ */
+bool kvip_recon_take_marked(struct kvip_recon *r, uint32_t *vrf_id, struct kvip_prefix *out);
+size_t kvip_recon_marked(const struct kvip_recon *r);
+/** kvip_recon_size - prefixes that something is known of: about the number of routes, at no cost. */
+size_t kvip_recon_size(const struct kvip_recon *r);
+/** kvip_recon_resend - send the route as it is once more, with the next step, for everybody who
+ *  takes it from the sink. Return: false when that would not reach them: it is not ours to send, or
+ *  not selected. */
+bool kvip_recon_resend(struct kvip_recon *r, uint32_t vrf_id, const struct kvip_prefix *p);
 
 /* How a next hop resolves. */
 enum kvip_nh_state {
@@ -154,6 +176,7 @@ struct kvip_route_view {
 	const struct kvip_nhset *installed; /* what the feed last confirmed; NULL: nothing */
 	kvip_msec sent_ms, installed_ms;    /* 0: never */
 	uint32_t swept; /* times somebody else removed it and it was sent again */
+	const struct kvip_match_set *asked; /* what the marks answer; NULL: nothing is asked */
 };
 /** kvip_recon_find - false: T0 knows nothing of this prefix. Pointers live until the next call into
  * @r. */

@@ -342,6 +342,8 @@ void kvip_recon_set_facts(struct kvip_recon *r, struct kvip_facts *facts, kvip_m
 
 	(void)now;
 	r->facts = kvip_facts_ref(facts);
+	if (r->deps.state)
+		kvip_state_set_matches(r->deps.state, facts->matches);
 	if (!same_own(old, facts)) {
 		RB_FOREACH(nh, recon_nhs, &r->nhs)
 			nh->own = is_own(r, &nh->addr);

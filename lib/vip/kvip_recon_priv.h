@@ -63,6 +63,7 @@ struct recon_entry {
 	TAILQ_ENTRY(recon_entry) in_dirty;
 	TAILQ_ENTRY(recon_entry) in_pending;
 	TAILQ_ENTRY(recon_entry) in_again;
+	TAILQ_ENTRY(recon_entry) in_marked;
 	SLIST_HEAD(, recon_old) olds;
 	uint32_t vrf_id;           /* key */
 	struct kvip_prefix prefix; /* key */
@@ -72,28 +73,29 @@ struct recon_entry {
 	const struct kvip_nhset *sent;      /* with these next hops; NULL: nothing to this sink */
 	const struct kvip_nhset *installed; /* what the feed last confirmed of it */
 	kvip_msec sent_ms, installed_ms, swept_ms;
-	uint32_t swept;
-	uint32_t tag;         /* as sent */
-	uint32_t tag_before;  /* as sent the time before, whose confirmation may be under way */
-	uint32_t foreign_tag; /* of the static route that the feed shows and that is not ours */
-	uint8_t foreign_distance;
-	enum kvip_reason refused;     /* why it cannot be sent; NONE */
-	enum kvip_reason node_reason; /* why the node sink does not have it; NONE */
-	bool has_want;
-	bool owned;         /* zebra may have it: recorded in the state file; see recon_own() */
-	bool current;       /* the state file has want as it is */
-	bool withdraw;      /* decided: no route */
-	bool dirty;         /* in r->dirty */
-	bool pending;       /* in r->pending: sent, not confirmed */
-	bool overdue;       /* confirmation did not come in time */
-	bool foreign;       /* the feed shows a route that is not ours */
-	bool held_back;     /* swept again and again: sent at the next tick */
-	kvip_msec again_ms; /* in r->again: when the node sink is asked for it once more; else 0 */
-	bool in_node;       /* the node sink may have it */
-	bool answered;      /* the node sink has answered for want as it is */
-	uint32_t epoch;     /* of the sink that sent, installed, pending and foreign are about */
 	kvip_msec event_ms; /* of the decision that is not carried out yet; 0: none */
+	kvip_msec again_ms; /* in r->again: when the node sink is asked for it once more; else 0 */
 	uint64_t change;    /* number of its last change in the history */
+	uint32_t epoch;     /* of the sink that sent, installed, pending and foreign are about */
+	uint32_t swept;
+	uint32_t tag;             /* as sent */
+	uint32_t tag_before;      /* as sent the time before, whose confirmation may be under way */
+	uint32_t foreign_tag;     /* of the static route that the feed shows and that is not ours */
+	enum kvip_reason refused; /* why it cannot be sent; NONE */
+	enum kvip_reason node_reason; /* why the node sink does not have it; NONE */
+	uint8_t foreign_distance;
+	bool has_want;
+	bool owned;     /* zebra may have it: recorded in the state file; see recon_own() */
+	bool current;   /* the state file has want as it is */
+	bool withdraw;  /* decided: no route */
+	bool dirty;     /* in r->dirty */
+	bool pending;   /* in r->pending: sent, not confirmed */
+	bool overdue;   /* confirmation did not come in time */
+	bool foreign;   /* the feed shows a route that is not ours */
+	bool held_back; /* swept again and again: sent at the next tick */
+	bool in_node;   /* the node sink may have it */
+	bool answered;  /* the node sink has answered for want as it is */
+	bool marked;    /* in r->marked: route-maps are to look at it again */
 };
 RB_HEAD(recon_table, recon_entry);
 
@@ -103,7 +105,7 @@ struct kvip_recon {
 	struct recon_table table;
 	struct recon_nhs nhs;
 	struct recon_sets sets;
-	struct recon_entries dirty, pending, again;
+	struct recon_entries dirty, pending, again, marked;
 	struct recon_walks walks;
 	struct kvip_facts *facts;
 	struct kvip_conf *conf;
@@ -115,6 +117,7 @@ struct kvip_recon {
 	uint64_t announces, withdraws, swept, confirmations;
 	size_t entries; /* in table */
 	size_t owned;   /* identities that zebra may have: owned entries and olds */
+	size_t n_marked;
 	bool some_held_back;
 	bool tables_swept; /* routes of other tables than the main one may have been */
 	uint32_t epoch;    /* of the sink: a new one knows nothing of what was sent before */
@@ -191,6 +194,18 @@ void recon_node_not_again(struct kvip_recon *r, struct recon_entry *e);
 /** recon_node_due - move those whose time has come to the dirty list. */
 void recon_node_due(struct kvip_recon *r, kvip_msec now);
 enum kvip_route_state recon_node_state(const struct kvip_recon *r, const struct recon_entry *e);
+
+/* kvip_recon_marks.c */
+/** recon_marks - what route-maps are told of @e at this moment. */
+struct kvip_marks recon_marks(const struct kvip_recon *r, const struct recon_entry *e);
+/** recon_compare_marks - list @e for the host if they told @before and are now told another thing.
+ */
+void recon_compare_marks(struct kvip_recon *r, struct recon_entry *e,
+			 const struct kvip_marks *before);
+/** recon_put_marks - @marks are @e's, whose route is as it was: noted in the state file, not sent.
+ */
+void recon_put_marks(struct kvip_recon *r, struct recon_entry *e, const struct kvip_marks *marks);
+void recon_unmark(struct kvip_recon *r, struct recon_entry *e);
 
 /* kvip_recon_send.c */
 /** recon_displaced - what was our route is somebody else's now: it is neither sent again nor

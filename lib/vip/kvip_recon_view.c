@@ -83,6 +83,7 @@ static void view(struct kvip_recon *r, struct recon_entry *e, struct kvip_route_
 		.sent_ms = e->sent_ms,
 		.installed_ms = e->installed_ms,
 		.swept = e->swept,
+		.asked = r->facts ? r->facts->matches : NULL,
 	};
 }
 

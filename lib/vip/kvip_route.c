@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 struct entry {
 	struct kvip_nhset set; /* first: what the outside sees */
@@ -25,9 +26,16 @@ struct entry {
 
 RB_HEAD(entries, entry);
 
+/* Names are as many as clusters were ever configured or recorded: a handful. */
+struct name {
+	SLIST_ENTRY(name) link;
+	char text[];
+};
+
 struct kvip_nhsets {
 	pthread_mutex_t mutex;
 	struct entries sets;
+	SLIST_HEAD(, name) names;
 	size_t count;
 	uint32_t next_id;
 };
@@ -55,6 +63,7 @@ struct kvip_nhsets *kvip_nhsets_new(void)
 		return NULL;
 	pthread_mutex_init(&t->mutex, NULL);
 	RB_INIT(&t->sets);
+	SLIST_INIT(&t->names);
 	return t;
 }
 
@@ -62,8 +71,40 @@ void kvip_nhsets_free(struct kvip_nhsets *t)
 {
 	if (!t)
 		return;
+	while (!SLIST_EMPTY(&t->names)) {
+		struct name *n = SLIST_FIRST(&t->names);
+
+		SLIST_REMOVE_HEAD(&t->names, link);
+		kvip_free(n);
+	}
 	pthread_mutex_destroy(&t->mutex);
 	kvip_free(t);
+}
+
+static struct name *name_get(struct kvip_nhsets *t, const char *text)
+{
+	size_t size = strlen(text) + 1;
+	struct name *n;
+
+	SLIST_FOREACH(n, &t->names, link)
+		if (strcmp(n->text, text) == 0)
+			return n;
+	n = kvip_malloc(sizeof(*n) + size);
+	if (!n)
+		return NULL;
+	memcpy(n->text, text, size);
+	SLIST_INSERT_HEAD(&t->names, n, link);
+	return n;
+}
+
+const char *kvip_nhsets_name(struct kvip_nhsets *t, const char *name)
+{
+	struct name *n;
+
+	pthread_mutex_lock(&t->mutex);
+	n = name_get(t, name);
+	pthread_mutex_unlock(&t->mutex);
+	return n ? n->text : NULL;
 }
 
 static int addr_cmp_qsort(const void *a, const void *b)

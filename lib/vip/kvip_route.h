@@ -6,6 +6,7 @@
 
 #include "base/kvip_addr.h"
 #include "vip/kvip_conf.h"
+#include "vip/kvip_match.h"
 
 #include <stdint.h>
 
@@ -36,6 +37,9 @@ const struct kvip_nhset *kvip_nhset_ref(const struct kvip_nhset *s);
 /** kvip_nhset_unref - any thread; takes NULL. */
 void kvip_nhset_unref(const struct kvip_nhset *s);
 bool kvip_nhset_has(const struct kvip_nhset *s, const struct kvip_addr *a);
+/** kvip_nhsets_name - a cluster's name, one copy for all its routes, which lives as long as @t. NULL
+ *  without memory. Any thread. */
+const char *kvip_nhsets_name(struct kvip_nhsets *t, const char *name) KVIP_USE_RESULT;
 /** kvip_nhsets_count - distinct sets alive, for show and tests. */
 size_t kvip_nhsets_count(struct kvip_nhsets *t);
 
@@ -51,11 +55,11 @@ struct kvip_route {
 	struct kvip_route_id id;
 	uint32_t tag;
 	uint8_t resolution;           /* enum kvip_resolution */
-	const struct kvip_nhset *nhs; /* one reference */
-	char cluster[64];             /* whose claim it is */
 	bool restored;                /* from the state file, not yet confirmed by the API */
-	/* node mode (rules R2): this node is among the next hops */
-	bool through_self;
+	bool through_self;            /* node mode (rules R2): this node is among the next hops */
+	struct kvip_marks marks;      /* for bgpd's route-maps; no part of the route in zebra */
+	const struct kvip_nhset *nhs; /* one reference */
+	const char *cluster;          /* whose claim it is, by kvip_nhsets_name(); never NULL */
 };
 
 int kvip_route_id_cmp(const struct kvip_route_id *a, const struct kvip_route_id *b);

@@ -10,6 +10,7 @@
 #include "vip/kvip_show_priv.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct show {
@@ -109,6 +110,51 @@ static void json_decision(struct kvip_jsonw *w, const struct kvip_route *r)
 			  r->resolution < 3 ? resolutions[r->resolution] : NULL);
 }
 
+typedef void match_fn(const struct show *sh, const char *text, unsigned int n);
+
+/* What bgpd's route-maps ask and this VIP answers: as it stands behind `match kubevip`. */
+static unsigned int each_match(const struct show *sh, const struct kvip_route_view *v, match_fn *fn)
+{
+	const struct kvip_match_set *set = v->asked;
+	const struct kvip_route *r = v->want ? v->want : v->adopted;
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; set && r && i < set->n; i++) {
+		const struct kvip_match_expr *x = &set->v[i];
+		char text[KVIP_MAX_LABEL_KEY + KVIP_MAX_NAME + 16];
+
+		if (!kvip_marks_has(&r->marks, i, x->since))
+			continue;
+		snprintf(text, sizeof(text), "%s %s",
+			 kvip_match_word((enum kvip_match_kind)x->kind), x->text);
+		fn(sh, text, n++);
+	}
+	return n;
+}
+
+static void json_match(const struct show *sh, const char *text, unsigned int n)
+{
+	(void)n;
+	kvip_jsonw_string(sh->json, NULL, text);
+}
+
+static void text_match(const struct show *sh, const char *text, unsigned int n)
+{
+	if (n)
+		kvip_buf_printf(sh->out, ", %s", text);
+	else
+		kvip_buf_printf(sh->out, "  %-11s %s", "matches", text);
+}
+
+static void json_matches(const struct show *sh, const struct kvip_route_view *v)
+{
+	if (!v->asked || !v->asked->n)
+		return;
+	kvip_jsonw_array(sh->json, "matches");
+	each_match(sh, v, json_match);
+	kvip_jsonw_end(sh->json);
+}
+
 static void json_route(const struct show *sh, const struct kvip_route_view *r)
 {
 	struct kvip_jsonw *w = sh->json;
@@ -121,6 +167,7 @@ static void json_route(const struct show *sh, const struct kvip_route_view *r)
 	kvip_show_json_age(sh->s, w, "sentAgeSec", r->sent_ms);
 	kvip_show_json_age(sh->s, w, "installedAgeSec", r->installed_ms);
 	kvip_jsonw_uint(w, "sweptCount", r->swept);
+	json_matches(sh, r);
 }
 
 static void json_vip(const struct show *sh, const struct kvip_vip_view *v)
@@ -272,6 +319,8 @@ static void text_route(const struct show *sh, const struct both *b)
 		kvip_buf_printf(sh->out, "; removed by somebody else and sent again %u times",
 				b->route->swept);
 	kvip_buf_puts(sh->out, "\n");
+	if (each_match(sh, b->route, text_match))
+		kvip_buf_puts(sh->out, "\n");
 }
 
 static void text_vip_notes(const struct show *sh, const struct kvip_vip_view *v)

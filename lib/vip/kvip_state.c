@@ -33,7 +33,12 @@ static int add_line(struct kvip_buf *b, size_t line_start)
 	return kvip_buf_printf(b, " *%08" PRIx32 "\n", sum);
 }
 
-static int render_route(struct kvip_buf *b, const struct kvip_route *r)
+void kvip_state_set_matches(struct kvip_state *s, const struct kvip_match_set *set)
+{
+	s->matches = set;
+}
+
+static int render_route(const struct kvip_state *s, struct kvip_buf *b, const struct kvip_route *r)
 {
 	char text[KVIP_PREFIX_STRLEN];
 	size_t start = b->len;
@@ -45,12 +50,13 @@ static int render_route(struct kvip_buf *b, const struct kvip_route *r)
 		kvip_buf_puts(b, "-");
 	for (uint32_t i = 0; r->nhs && i < r->nhs->n; i++)
 		kvip_buf_printf(b, "%s%s", i ? "," : "", kvip_addr_render(&r->nhs->addrs[i], text));
+	kvip_match_render(s->matches, &r->marks, " ", KVIP_STATE_MARKS_BYTES, b);
 	return add_line(b, start);
 }
 
 int kvip_state_own(struct kvip_state *s, const struct kvip_route *r)
 {
-	return render_route(&s->pending, r);
+	return render_route(s, &s->pending, r);
 }
 
 int kvip_state_gone(struct kvip_state *s, const struct kvip_route_id *id)
@@ -215,7 +221,7 @@ int kvip_state_compact_route(struct kvip_state *s, const struct kvip_route *r)
 	if (s->new_fd < 0)
 		return -EINVAL;
 	kvip_buf_init(&b, KVIP_STATE_LINE_BYTES);
-	render_route(&b, r);
+	render_route(s, &b, r);
 	return rewrite_with(s, &b);
 }
 

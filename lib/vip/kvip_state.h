@@ -10,8 +10,9 @@
  *   kubevip-state 1
  *   C lab kube-system/5d1f... 1790000000 *1f0c22a9
  *       a cluster: its identity, when its data was last known to be live
- *   + 192.168.77.128/32 0 0 15 77 0 lab 192.168.99.12,192.168.99.13 *08a7c3f1
- *       ours: prefix, VRF, table, distance, tag, resolution, cluster, next hops
+ *   + 192.168.77.128/32 0 0 15 77 0 lab 192.168.99.12,192.168.99.13 label:tier=gold *08a7c3f1
+ *       ours: prefix, VRF, table, distance, tag, resolution, cluster, next hops; and, where bgpd's
+ *       route-maps ask for it, what of that the VIP matches
  *   - 192.168.77.128/32 0 0 15 *0b51dd02
  *       no longer ours
  */
@@ -28,6 +29,8 @@ struct kvip_state_reader {
 	void (*route)(void *ctx, const struct kvip_route *r); /* r->nhs borrowed */
 	void (*cluster)(void *ctx, const char *name, const char *identity, kvip_wall confirmed_s);
 	void *ctx;
+	/** marks - what kvip_match_render() wrote, to be read; NULL: of no use. */
+	void (*marks)(void *ctx, const char *text, struct kvip_marks *out);
 };
 
 /**
@@ -57,6 +60,9 @@ int kvip_state_open_some(struct kvip_state_opening *o, unsigned int max, struct 
 /** kvip_state_open_cancel - the end of an opening, whether it came to an end or not; takes NULL. */
 void kvip_state_open_cancel(struct kvip_state_opening *o);
 
+/** kvip_state_set_matches - what the marks of routes are answers to, from now on; borrowed until
+ *  the next call. */
+void kvip_state_set_matches(struct kvip_state *s, const struct kvip_match_set *set);
 /** kvip_state_own - note that @r is about to be sent (buffered until commit). -ENOMEM. */
 int kvip_state_own(struct kvip_state *s, const struct kvip_route *r) KVIP_USE_RESULT;
 /** kvip_state_gone - note that the route of this identity was withdrawn. */

@@ -49,6 +49,14 @@ static void tee_cluster(void *ctx, const char *name, const char *identity, kvip_
 	o->reader.cluster(o->reader.ctx, name, identity, confirmed_s);
 }
 
+static void tee_marks(void *ctx, const char *text, struct kvip_marks *out)
+{
+	const struct kvip_state_opening *o = ctx;
+
+	if (o->reader.marks)
+		o->reader.marks(o->reader.ctx, text, out);
+}
+
 static struct kvip_state *state_new(const char *path)
 {
 	struct kvip_state *s = kvip_calloc(1, sizeof(*s));
@@ -83,7 +91,7 @@ struct kvip_state_opening *kvip_state_open_begin(const char *path, struct kvip_n
 	}
 	o->nhsets = nhsets;
 	o->reader = *reader;
-	o->tee = (struct kvip_state_reader){ tee_route, tee_cluster, o };
+	o->tee = (struct kvip_state_reader){ tee_route, tee_cluster, o, tee_marks };
 	return o;
 }
 

@@ -9,8 +9,9 @@
 #include <sys/types.h>
 
 #define KVIP_STATE_HEADER "kubevip-state 1"
-/* 256 next hops of 45 characters, and the rest */
-#define KVIP_STATE_LINE_BYTES 16384u
+/* 256 next hops of 45 characters, marks, and the rest */
+#define KVIP_STATE_LINE_BYTES  16384u
+#define KVIP_STATE_MARKS_BYTES 4000u
 
 /* When a cluster's data was last known to be live. */
 struct kvip_state_seen {
@@ -25,6 +26,7 @@ struct kvip_state {
 	off_t size, new_size;
 	struct kvip_buf pending;
 	SLIST_HEAD(, kvip_state_seen) seen;
+	const struct kvip_match_set *matches; /* borrowed; may be NULL */
 };
 
 /** kvip_state_checksum - CRC-32 (ISO 3309, zlib's) of a line without its checksum field. */

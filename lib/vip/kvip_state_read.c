@@ -21,6 +21,8 @@
 #include <string.h>
 #include <zlib.h>
 
+#define MAX_CLUSTER_NAME 63u
+
 /* What is in force while the file is being read. */
 struct owned {
 	RB_ENTRY(owned) link;
@@ -116,7 +118,7 @@ static int read_route(struct kvip_state_reading *rd, char *at)
 {
 	struct kvip_route r = { 0 };
 	uint64_t tag, resolution;
-	char *cluster, *nhs;
+	char *cluster, *nhs, *marks;
 	struct owned *o;
 	int rc;
 
@@ -125,15 +127,19 @@ static int read_route(struct kvip_state_reading *rd, char *at)
 		return -EBADMSG;
 	cluster = word(&at);
 	nhs = word(&at);
-	if (!cluster || !nhs || at || strlen(cluster) >= sizeof(r.cluster))
+	marks = word(&at);
+	if (!cluster || !nhs || at || strlen(cluster) > MAX_CLUSTER_NAME)
 		return -EBADMSG;
 	r.tag = (uint32_t)tag;
 	r.resolution = (uint8_t)resolution;
-	if (strcmp(cluster, "-") != 0)
-		strcpy(r.cluster, cluster);
+	r.cluster = kvip_nhsets_name(rd->nhsets, strcmp(cluster, "-") ? cluster : "");
+	if (!r.cluster)
+		return -ENOMEM;
 	rc = read_nhs(rd, nhs, &r.nhs);
 	if (rc)
 		return rc;
+	if (marks && rd->reader->marks)
+		rd->reader->marks(rd->reader->ctx, marks, &r.marks);
 	forget(rd, &r.id);
 	o = kvip_malloc(sizeof(*o));
 	if (!o) {

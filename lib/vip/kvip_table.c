@@ -91,10 +91,9 @@ int kvip_table_add_cluster(struct kvip_table *t, struct kvip_cluster *c,
 
 	TAILQ_INIT(&c->owners);
 	TAILQ_INIT(&c->pending);
-	c->name = kvip_strdup(conf->name);
+	c->name = kvip_nhsets_name(t->nhsets, conf->name);
 	c->cache = kvip_cache_new(&hooks);
 	if (!c->name || !c->cache) {
-		kvip_free(c->name);
 		kvip_cache_free(c->cache);
 		return -ENOMEM;
 	}
@@ -146,7 +145,6 @@ void kvip_table_drop_cluster(struct kvip_table *t, struct kvip_cluster *c)
 	kvip_cluster_set_conf(c, NULL);
 	kvip_cache_free(c->cache);
 	kvip_cache_free(c->retired);
-	kvip_free(c->name);
 }
 
 void kvip_table_sweep_all(struct kvip_cluster *c)

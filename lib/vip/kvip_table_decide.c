@@ -125,17 +125,19 @@ static bool same_as_in_force(const struct kvip_vip *v, const struct kvip_route *
 static int put_in_force(struct kvip_table *t, struct kvip_vip *v, const struct kvip_route *r,
 			struct kvip_cluster *holder)
 {
+	bool same = same_as_in_force(v, r, holder);
 	int rc = 0;
 
-	if (same_as_in_force(v, r, holder)) {
+	if (!same || !kvip_marks_equal(&v->marks, &r->marks))
+		rc = kvip_vip_post_announce(t, r);
+	if (rc || same)
 		kvip_nhset_unref(r->nhs);
+	if (rc)
+		return rc;
+	if (same) {
+		kvip_vip_set_marks(v, &r->marks);
 		decided(t, v, KVIP_QUEUE_NONE);
 		return 0;
-	}
-	rc = kvip_vip_post_announce(t, r);
-	if (rc) {
-		kvip_nhset_unref(r->nhs);
-		return rc;
 	}
 	kvip_vip_set_in_force(t, v, r, holder, true);
 	holder->announcements++;
@@ -179,6 +181,7 @@ static int decide_claimed(struct kvip_table *t, struct kvip_vip *v, const struct
 			       .tag = adv->tag,
 			       .table = adv->table,
 			       .distance = adv->distance,
+			       .marks = kvip_vip_marks(t, v, p->top),
 			       .resolution = (uint8_t)adv->resolution,
 			       .through_self = through_self(t, v, p) };
 	struct kvip_route r;

@@ -44,8 +44,8 @@ struct kvip_restored_entry {
 	struct kvip_vip *vip;
 	kvip_wall confirmed_s;
 	bool in_zebra;
-	bool dismissed;   /* by the operator: cleared orphan, removed or shut down cluster */
-	char cluster[64]; /* the cluster it came from */
+	bool dismissed;      /* by the operator: cleared orphan, removed or shut down cluster */
+	const char *cluster; /* it came from, by kvip_nhsets_name() */
 	char identity[64];
 };
 
@@ -57,7 +57,7 @@ enum kvip_vip_queue {
 };
 
 /*
- * One VIP. What is "in force" is the route that T0 has: from nhs to holder. It is there from the
+ * One VIP. What is "in force" is the route that T0 has: nhs, holder, tag to resolution. It is there from the
  * first announcement (or from the state file) until a withdrawal has been posted.
  */
 struct kvip_vip {
@@ -69,6 +69,7 @@ struct kvip_vip {
 	struct kvip_restored_entry *restored;
 	kvip_msec changed_ms;
 	uint32_t tag, table;
+	struct kvip_marks marks;
 	struct kvip_prefix prefix;
 	uint8_t distance, resolution;
 	uint8_t reason, warning;
@@ -105,7 +106,7 @@ enum kvip_sweep {
 struct kvip_cluster {
 	TAILQ_ENTRY(kvip_cluster) of_table;
 	struct kvip_table *table;
-	char *name;
+	const char *name;                           /* by kvip_nhsets_name(): routes have it, too */
 	const struct kvip_cluster_conf *conf;       /* what is in force: one of the two below */
 	const struct kvip_cluster_conf *configured; /* of table->conf */
 	struct kvip_cluster_conf *expanded; /* with the blocks of Cilium's objects; NULL: not asked
@@ -242,6 +243,8 @@ void kvip_vip_set_in_force(struct kvip_table *t, struct kvip_vip *v, const struc
 void kvip_vip_set_holder(struct kvip_table *t, struct kvip_vip *v, struct kvip_cluster *holder);
 /** kvip_vip_route - what is in force, as a route; borrows nhs. */
 void kvip_vip_route(const struct kvip_vip *v, struct kvip_route *out);
+/** kvip_vip_set_marks - the route in force is the same, what route-maps are told of it is not. */
+void kvip_vip_set_marks(struct kvip_vip *v, const struct kvip_marks *marks);
 /** kvip_vip_post_announce, kvip_vip_post_withdraw - 0, -ENOMEM. */
 int kvip_vip_post_announce(struct kvip_table *t, const struct kvip_route *r) KVIP_USE_RESULT;
 int kvip_vip_post_withdraw(struct kvip_table *t, struct kvip_vip *v,
@@ -274,6 +277,11 @@ int kvip_vip_pick(struct kvip_table *t, struct kvip_vip *v, struct kvip_pick *ou
 const struct kvip_claim *kvip_vip_winner(struct kvip_table *t, struct kvip_vip *v);
 /** kvip_claim_shares - do @a and @b, claims of one VIP, hold it together if one of them does? */
 bool kvip_claim_shares(const struct kvip_claim *a, const struct kvip_claim *b);
+
+/* kvip_table_marks.c */
+/** kvip_vip_marks - what @v, held by @top and those that share it, answers to route-maps. */
+struct kvip_marks kvip_vip_marks(const struct kvip_table *t, const struct kvip_vip *v,
+				 const struct kvip_claim *top);
 
 /* kvip_table_decide.c */
 /** kvip_vip_decide - bring what is in force up to date, or queue the withdrawal. 0, -ENOMEM. May

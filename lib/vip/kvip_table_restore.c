@@ -29,7 +29,7 @@ static struct kvip_restored_entry *entry_new(const char *cluster, const char *id
 
 	if (!r)
 		return NULL;
-	snprintf(r->cluster, sizeof(r->cluster), "%s", cluster);
+	r->cluster = cluster;
 	snprintf(r->identity, sizeof(r->identity), "%s", identity ? identity : "");
 	return r;
 }

@@ -186,6 +186,7 @@ void kvip_vip_set_in_force(struct kvip_table *t, struct kvip_vip *v, const struc
 		v->table = r->id.table;
 		v->distance = r->id.distance;
 		v->resolution = r->resolution;
+		v->marks = r->marks;
 	}
 	v->as_restored = r && r->restored;
 	v->through_self = r && r->through_self;
@@ -202,9 +203,9 @@ void kvip_vip_set_holder(struct kvip_table *t, struct kvip_vip *v, struct kvip_c
 	count(t, v, 1);
 }
 
-static void copy_name(char *to, size_t size, const char *from)
+void kvip_vip_set_marks(struct kvip_vip *v, const struct kvip_marks *marks)
 {
-	snprintf(to, size, "%s", from);
+	v->marks = *marks;
 }
 
 void kvip_vip_route(const struct kvip_vip *v, struct kvip_route *out)
@@ -220,10 +221,11 @@ void kvip_vip_route(const struct kvip_vip *v, struct kvip_route *out)
 		.tag = v->tag,
 		.resolution = v->resolution,
 		.nhs = v->nhs,
+		.cluster = name,
+		.marks = v->marks,
 		.restored = v->as_restored,
 		.through_self = v->through_self,
 	};
-	copy_name(out->cluster, sizeof(out->cluster), name);
 }
 
 int kvip_vip_post_announce(struct kvip_table *t, const struct kvip_route *r)

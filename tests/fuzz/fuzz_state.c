@@ -6,13 +6,25 @@
 
 #include <stdlib.h>
 
+struct reading {
+	size_t routes;
+	struct kvip_matches *matches;
+};
+
 static void on_route(void *ctx, const struct kvip_route *r)
 {
-	size_t *routes = ctx;
+	struct reading *rd = ctx;
 
 	if (!r->nhs)
 		abort();
-	++*routes;
+	rd->routes++;
+}
+
+static void on_marks(void *ctx, const char *text, struct kvip_marks *out)
+{
+	struct reading *rd = ctx;
+
+	kvip_matches_restore(rd->matches, text, out);
 }
 
 static void on_cluster(void *ctx, const char *name, const char *identity, kvip_wall confirmed_s)
@@ -25,13 +37,15 @@ static void on_cluster(void *ctx, const char *name, const char *identity, kvip_w
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct kvip_nhsets *nhsets = kvip_nhsets_new();
-	size_t routes = 0, good = 0;
-	const struct kvip_state_reader reader = { on_route, on_cluster, &routes };
+	struct reading rd = { .matches = kvip_matches_new() };
+	size_t good = 0;
+	const struct kvip_state_reader reader = { on_route, on_cluster, &rd, on_marks };
 	struct kvip_err err;
 	int rc = kvip_state_read((const char *)data, size, nhsets, &reader, &good, &err);
 
-	if (good > size || (rc && routes) || kvip_nhsets_count(nhsets))
+	if (good > size || (rc && rd.routes) || kvip_nhsets_count(nhsets))
 		abort();
+	kvip_matches_free(rd.matches);
 	kvip_nhsets_free(nhsets);
 	return 0;
 }

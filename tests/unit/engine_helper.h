@@ -27,6 +27,7 @@ struct eh_route {
 	bool restored;
 	bool through_self;
 	char cluster[64];
+	struct kvip_marks marks;
 };
 
 struct eh {
@@ -106,6 +107,7 @@ static inline void eh_take_one(struct eh *h, const struct kvip_decision *d)
 	r->distance = d->route.id.distance;
 	r->restored = d->route.restored;
 	r->through_self = d->route.through_self;
+	r->marks = d->route.marks;
 	snprintf(r->cluster, sizeof(r->cluster), "%s", d->route.cluster);
 	for (uint32_t i = 0; i < d->route.nhs->n; i++)
 		snprintf(r->text + strlen(r->text), sizeof(r->text) - strlen(r->text), "%s%s",

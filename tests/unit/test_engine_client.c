@@ -296,7 +296,7 @@ START_TEST(test_never_reached_is_held)
 	ck_assert_int_eq(kvip_addr_parse(EH_N1, &a), 0);
 	ck_assert_int_eq(kvip_prefix_parse(V, &r.route.id.prefix), 0);
 	r.route.nhs = kvip_nhset_get(h->nhsets, &a, 1);
-	snprintf(r.route.cluster, sizeof(r.route.cluster), "lab");
+	r.route.cluster = "lab";
 	ck_assert_int_eq(kvip_engine_restore(h->engine, &r, 1), 0);
 	kvip_nhset_unref(r.route.nhs);
 	eh_conf(h, CONF "cluster lab on-api-loss hold 300\n");

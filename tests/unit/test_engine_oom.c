@@ -198,7 +198,7 @@ static bool life(int64_t nth, struct kvip_conf *conf, struct kvip_conf *conf2)
 	ck_assert_int_eq(kvip_addr_parse(EH_N1, &a), 0);
 	ck_assert_int_eq(kvip_prefix_parse("192.168.77.4", &r.route.id.prefix), 0);
 	r.route.nhs = kvip_nhset_get(h->nhsets, &a, 1);
-	snprintf(r.route.cluster, sizeof(r.route.cluster), "lab");
+	r.route.cluster = "lab";
 	kvip_mem_fail_at(nth);
 	if (kvip_engine_restore(h->engine, &r, 1))
 		ck_assert_int_eq(kvip_engine_restore(h->engine, &r, 1), 0);

@@ -17,7 +17,7 @@ static struct kvip_restored restored(struct eh *h, const char *vip, const char *
 	r.route.id.distance = 15;
 	r.route.tag = 77;
 	r.route.nhs = kvip_nhset_get(h->nhsets, &a, 1);
-	snprintf(r.route.cluster, sizeof(r.route.cluster), "%s", cl);
+	r.route.cluster = cl;
 	return r;
 }
 

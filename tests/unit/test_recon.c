@@ -128,7 +128,7 @@ static int decide_with(const char *p, const char *nhs, uint8_t distance, uint8_t
 	d.route.id = (struct kvip_route_id){ .prefix = d.prefix, .distance = distance };
 	d.route.tag = 77;
 	d.route.resolution = resolution;
-	strcpy(d.route.cluster, "lab");
+	d.route.cluster = "lab";
 	d.route.nhs = nhset(nhs);
 	if (!d.route.nhs)
 		return -ENOMEM;
@@ -269,7 +269,7 @@ static void on_cluster(void *ctx, const char *name, const char *identity, kvip_w
 
 static struct kvip_state *open_state(const char *path)
 {
-	const struct kvip_state_reader reader = { on_route, on_cluster, NULL };
+	const struct kvip_state_reader reader = { on_route, on_cluster, NULL, NULL };
 	struct kvip_err refused, err;
 	struct kvip_state *s;
 

@@ -134,7 +134,7 @@ static struct kvip_route route(const char *p)
 {
 	struct kvip_route r = { .id = { .prefix = prefix(p), .distance = 15 }, .tag = 77 };
 
-	strcpy(r.cluster, "lab");
+	r.cluster = "lab";
 	r.nhs = both();
 	return r;
 }
@@ -643,7 +643,7 @@ static void no_cluster(void *ctx, const char *name, const char *identity, kvip_w
 
 START_TEST(through_self_is_kept_up_to_date_while_zebra_has_the_routes)
 {
-	const struct kvip_state_reader reader = { no_route, no_cluster, NULL };
+	const struct kvip_state_reader reader = { .route = no_route, .cluster = no_cluster };
 	struct kvip_err refused, err;
 	struct kvip_state *s;
 	char path[64];

@@ -55,7 +55,7 @@ static struct kvip_route route(const char *vip)
 				.tag = 77,
 				.nhs = &three };
 
-	strcpy(r.cluster, "lab");
+	r.cluster = "lab";
 	return r;
 }
 

@@ -46,7 +46,7 @@ static void on_cluster(void *ctx, const char *name, const char *identity, kvip_w
 
 static struct kvip_state *reopen(void)
 {
-	const struct kvip_state_reader reader = { on_route, on_cluster, NULL };
+	const struct kvip_state_reader reader = { on_route, on_cluster, NULL, NULL };
 	struct kvip_state *s = NULL;
 	struct kvip_err err;
 
@@ -89,7 +89,7 @@ static struct kvip_route route(unsigned int last, unsigned int n_nhs, uint8_t di
 		ck_assert_int_eq(kvip_addr_parse(text, &nhs[i]), 0);
 	}
 	r.nhs = kvip_nhset_get(nhsets, nhs, n_nhs);
-	strcpy(r.cluster, "lab");
+	r.cluster = "lab";
 	return r;
 }
 
@@ -245,7 +245,7 @@ END_TEST
 
 START_TEST(a_directory_that_does_not_exist_is_said)
 {
-	const struct kvip_state_reader reader = { on_route, on_cluster, NULL };
+	const struct kvip_state_reader reader = { on_route, on_cluster, NULL, NULL };
 	struct kvip_state *s;
 	struct kvip_err err;
 
@@ -338,7 +338,7 @@ END_TEST
 
 START_TEST(memory_may_run_out_anywhere)
 {
-	const struct kvip_state_reader reader = { on_route, on_cluster, NULL };
+	const struct kvip_state_reader reader = { on_route, on_cluster, NULL, NULL };
 
 	make_file();
 	for (int nth = 1; nth < 30; nth++) {
@@ -360,7 +360,9 @@ END_TEST
 
 static struct kvip_state_opening *begin_to_open(void)
 {
-	static const struct kvip_state_reader reader = { on_route, on_cluster, NULL };
+	static const struct kvip_state_reader reader = { .route = on_route,
+							 .cluster = on_cluster,
+							 .ctx = NULL };
 	struct kvip_state_opening *o = kvip_state_open_begin(path, nhsets, &reader);
 
 	ck_assert_ptr_nonnull(o);
