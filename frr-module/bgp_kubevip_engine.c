@@ -14,6 +14,7 @@
 #include "frr-module/bgp_kubevip.h"
 #include "frr-module/bgp_kubevip_explain.h"
 #include "frr-module/bgp_kubevip_facts.h"
+#include "frr-module/bgp_kubevip_match.h"
 #include "frr-module/bgp_kubevip_sink.h"
 
 #include "frr/kvf_cmd.h"
@@ -38,6 +39,7 @@ static int start(struct kvf_event_loop *loop)
 
 static int stop(void)
 {
+	bgp_kubevip_review_stop();
 	kvf_host_stop();
 	return 0;
 }
@@ -56,6 +58,8 @@ static int engine_start(void *loop, char *why, size_t size)
 		.name = "bgpd",
 		.in_bgpd = true,
 		.bgp_sink = &bgp_kubevip_sink,
+		.marked = bgp_kubevip_review_marked,
+		.known = bgp_kubevip_review_known,
 		.loading = bgp_config_inprocess,
 	});
 	if (kvf_cmd_init(true)) {
@@ -65,6 +69,9 @@ static int engine_start(void *loop, char *why, size_t size)
 	bgp_kubevip_explain_init();
 	kvf_facts_set_neighbours(bgp_kubevip_each_neighbour);
 	bgp_kubevip_sink_watch();
+	bgp_kubevip_review_init(loop);
+	bgp_kubevip_match_init();
+	bgp_kubevip_advice_init();
 	hook_register(frr_config_post, start);
 	hook_register(frr_early_fini, stop);
 	return 0;

@@ -19,6 +19,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
+/* Of the module: what only bgpd knows. */
+static void (*more)(kvf_check_say *say, void *ctx);
+
 struct report {
 	struct kvip_jsonw *json; /* NULL: text */
 	struct kvip_buf *out;
@@ -47,6 +50,11 @@ static void from_engine(void *ctx, const struct kvip_finding *f)
 		kvip_show_json_finding(r->json, f);
 	else
 		kvip_buf_printf(r->out, "! %s\n", f->text);
+}
+
+static void say(void *ctx, const char *kind, const char *text)
+{
+	finding(ctx, kind, text);
 }
 
 static void from_configuration(void *ctx, const char *text)
@@ -170,8 +178,15 @@ static void check_all(struct report *r)
 	check_bgpd_deaf(r);
 	check_settings(r);
 	check_width(r);
+	if (more)
+		more(say, r);
 	if (kvf_record_note())
 		finding(r, "state-file", kvf_record_note());
+}
+
+void kvf_check_register(void (*check)(kvf_check_say *say, void *ctx))
+{
+	more = check;
 }
 
 int kvf_check_show(bool json, struct kvip_buf *out)

@@ -57,6 +57,7 @@ static struct {
 	kvip_msec start_ms;
 	/* engine and worker */
 	struct kvip_nhsets *nhsets;
+	struct kvip_matches *matches; /* NULL: no route-map asks here */
 	struct kvip_mailbox *mailbox;
 	struct kvip_http *http;
 	struct kvip_engine *engine;
@@ -174,6 +175,13 @@ static struct kvip_facts *gather_facts(void)
 {
 	struct kvip_facts *f = kvf_facts_gather(host.draft);
 
+	if (f && host.matches) {
+		f->matches = kvip_matches_publish(host.matches);
+		if (!f->matches) {
+			kvip_facts_unref(f);
+			f = NULL;
+		}
+	}
 	if (f)
 		kvip_recon_set_facts(host.recon, f, kvf_host_now());
 	return f;
@@ -342,6 +350,8 @@ static void tick(struct kvf_event *t)
 		kvf_host_conf_changed();
 	if (kvf_facts_neighbours_changed())
 		addresses_changed(NULL);
+	if (host.matches && kvip_matches_changed(host.matches))
+		kvf_host_matches_changed(); /* there was no memory */
 	kvf_yang_notify();
 	leave(NULL, "tick");
 	schedule_work(NULL);
@@ -362,6 +372,13 @@ static void start_zebra(void)
 		addresses_changed(NULL);
 }
 
+static void record_read(void)
+{
+	start_zebra();
+	if (host.opt.known)
+		host.opt.known();
+}
+
 void kvf_host_init(const struct kvf_host_options *options)
 {
 	const struct kvf_zebra_host zh = {
@@ -375,7 +392,8 @@ void kvf_host_init(const struct kvf_host_options *options)
 	host.log.write = write_log;
 	host.draft = kvip_conf_new();
 	host.nhsets = kvip_nhsets_new();
-	if (!host.draft || !host.nhsets) {
+	host.matches = options->marked ? kvip_matches_new() : NULL;
+	if (!host.draft || !host.nhsets || (options->marked && !host.matches)) {
 		zlog_err("kubevip: out of memory");
 		exit(1);
 	}
@@ -384,7 +402,7 @@ void kvf_host_init(const struct kvf_host_options *options)
 		.name = host.opt.name,
 		.state_path = host.opt.state_path,
 		.flush = host.opt.flush_and_exit,
-		.read = start_zebra,
+		.read = record_read,
 		.restored = restored,
 		.enter = enter,
 		.leave = leave,
@@ -403,6 +421,11 @@ static uint64_t random_seed(void)
 	return seed;
 }
 
+static bool marks_matter(void *ctx, const struct kvip_marks *a, const struct kvip_marks *b)
+{
+	return kvip_matches_differ(ctx, a, b);
+}
+
 void kvf_host_start(void)
 {
 	const struct kvip_recon_deps rd = {
@@ -410,6 +433,9 @@ void kvf_host_start(void)
 		.node_sink = host.opt.bgp_sink,
 		.nhsets = host.nhsets,
 		.log = &host.log,
+		.marks_matter = host.matches ? marks_matter : NULL,
+		.marked = host.opt.marked,
+		.marks_ctx = host.matches,
 	};
 	struct kvip_engine_deps ed = {
 		.nhsets = host.nhsets,
@@ -430,7 +456,7 @@ void kvf_host_start(void)
 		zlog_err("kubevip: cannot start: %s", strerror(errno));
 		exit(1);
 	}
-	kvf_turn_start(host.recon, host.nhsets);
+	kvf_turn_start(host.recon, host.nhsets, host.matches);
 	kvf_turn_take(host.draft);
 	kvf_event_add_read(host.opt.loop, on_wake, NULL, host.wake_fd, &host.t_wake);
 	tick(NULL);
@@ -456,14 +482,47 @@ void kvf_host_stop(void)
 	kvip_mailbox_free(host.mailbox);
 	kvip_recon_free(host.recon);
 	kvf_turn_stop();
+	host.recon = NULL; /* route-maps may still ask */
 	kvip_conf_unref(host.draft);
 	kvip_nhsets_free(host.nhsets);
+	/* host.matches stays: route-maps are taken down after us */
 	close(host.wake_fd);
 }
 
 struct kvip_conf *kvf_host_conf(void)
 {
 	return host.draft;
+}
+
+struct kvip_matches *kvf_host_matches(void)
+{
+	return host.matches;
+}
+
+/* Before the first publication it is part of that one. */
+void kvf_host_matches_changed(void)
+{
+	if (host.published)
+		addresses_changed(NULL);
+}
+
+void kvf_host_begin(void)
+{
+	enter(NULL);
+}
+
+void kvf_host_end(const char *what)
+{
+	leave(NULL, what);
+}
+
+bool kvf_host_resend(uint32_t vrf_id, const struct kvip_prefix *p)
+{
+	bool ours = kvip_recon_resend(host.recon, vrf_id, p);
+
+	if (ours)
+		schedule_work(NULL);
+	return ours;
 }
 
 struct kvip_engine *kvf_host_engine(void)

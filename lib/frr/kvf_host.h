@@ -23,6 +23,11 @@ struct kvf_host_options {
 	bool in_bgpd;
 	/* `inject bgp`: bgpd's table, in the module; NULL: there is none. Its context is NULL. */
 	const struct kvip_sink_ops *bgp_sink;
+	/** marked - what route-maps are told of some VIP has changed (kvip_recon_take_marked());
+	 *  NULL: no route-map asks here. */
+	void (*marked)(void *ctx);
+	/** known - the state file has been read: what it says of VIPs counts from now on; or NULL. */
+	void (*known)(void);
 	/** loading - is a configuration load under way? NULL: kvf_host_conf_load() says so. */
 	bool (*loading)(void);
 };
@@ -44,6 +49,18 @@ void kvf_host_conf_changed(void);
 /** kvf_host_conf_load - a configuration load begins or ends: nothing is published in between (at
  * most 30 s). */
 void kvf_host_conf_load(bool begins);
+
+/* For route-maps (in bgpd). */
+/** kvf_host_matches - what they ask; NULL where options.marked is. */
+struct kvip_matches *kvf_host_matches(void);
+/** kvf_host_matches_changed - publish it, soon. */
+void kvf_host_matches_changed(void);
+/** kvf_host_begin, kvf_host_end - around what a shell does of its own on the main loop: measured
+ *  like the rest. */
+void kvf_host_begin(void);
+void kvf_host_end(const char *what);
+/** kvf_host_resend - kvip_recon_resend(). */
+bool kvf_host_resend(uint32_t vrf_id, const struct kvip_prefix *p);
 
 /* For commands. */
 struct kvip_engine *kvf_host_engine(void); /* NULL before kvf_host_start() */

@@ -29,6 +29,7 @@ struct seen {
 static struct {
 	struct kvip_state_opening *opening; /* NULL: not under way */
 	struct kvip_state *state;
+	struct kvip_matches *matches;
 	struct kvip_recon_at restored; /* up to here */
 	char note[400];
 	struct seen seen[MAX_SEEN];
@@ -52,6 +53,13 @@ static void read_cluster(void *ctx, const char *name, const char *identity, kvip
 	s->confirmed_s = confirmed_s;
 }
 
+static void read_marks(void *ctx, const char *text, struct kvip_marks *out)
+{
+	(void)ctx;
+	if (record.matches)
+		kvip_matches_restore(record.matches, text, out);
+}
+
 static void read_route(void *ctx, const struct kvip_route *r)
 {
 	if (kvip_recon_adopt(ctx, r))
@@ -71,11 +79,13 @@ static void opened(struct kvip_recon *recon, int rc, const struct kvip_err *refu
 	kvip_recon_set_state(recon, record.state);
 }
 
-void kvf_record_open(const char *path, struct kvip_recon *recon, struct kvip_nhsets *nhsets)
+void kvf_record_open(const char *path, struct kvip_recon *recon, struct kvip_nhsets *nhsets,
+		     struct kvip_matches *matches)
 {
-	const struct kvip_state_reader reader = { read_route, read_cluster, recon };
+	const struct kvip_state_reader reader = { read_route, read_cluster, recon, read_marks };
 	const struct kvip_err nomem = { "out of memory" }, none = { "" };
 
+	record.matches = matches;
 	record.opening = kvip_state_open_begin(path, nhsets, &reader);
 	if (!record.opening)
 		opened(recon, -ENOMEM, &none, &nomem);

@@ -7,8 +7,9 @@
 #include "vip/kvip_recon.h"
 
 /** kvf_record_open - begin to read @path: @recon adopts what it names, and records there as soon as
- * all of it has been read. */
-void kvf_record_open(const char *path, struct kvip_recon *recon, struct kvip_nhsets *nhsets);
+ * all of it has been read. @matches: for what it says of route-maps; NULL: of no use here. */
+void kvf_record_open(const char *path, struct kvip_recon *recon, struct kvip_nhsets *nhsets,
+		     struct kvip_matches *matches);
 /** kvf_record_open_some - a slice of the reading. Return: false at the end, good or bad. */
 bool kvf_record_open_some(struct kvip_recon *recon);
 /** kvf_record_restore - begin, or begin again, to give the engine what was adopted and is not

@@ -34,6 +34,7 @@ static struct {
 	struct kvf_turn_options opt;
 	struct kvip_recon *recon;
 	struct kvip_nhsets *nhsets;
+	struct kvip_matches *matches;
 	struct kvip_engine *engine; /* NULL: what is read is restored later */
 	enum kvip_inject inject;    /* as configured last, if configured */
 	bool configured;            /* there was a configuration */
@@ -60,10 +61,12 @@ void kvf_turn_init(const struct kvf_turn_options *options)
 			 access(STATE_DIR, F_OK) == 0 ? STATE_DIR : frr_vtydir);
 }
 
-void kvf_turn_start(struct kvip_recon *recon, struct kvip_nhsets *nhsets)
+void kvf_turn_start(struct kvip_recon *recon, struct kvip_nhsets *nhsets,
+		    struct kvip_matches *matches)
 {
 	turn.recon = recon;
 	turn.nhsets = nhsets;
+	turn.matches = matches;
 }
 
 static kvip_msec now_ms(void)
@@ -144,7 +147,7 @@ static void begin(void)
 	if (turn.record != RECORD_CLOSED)
 		return;
 	turn.record = RECORD_READING;
-	kvf_record_open(turn.state_path, turn.recon, turn.nhsets);
+	kvf_record_open(turn.state_path, turn.recon, turn.nhsets, turn.matches);
 	kvf_event_add_event(turn.opt.loop, read_some, NULL, 0, &turn.t_read);
 }
 

@@ -25,8 +25,9 @@ struct kvf_turn_options {
 };
 
 void kvf_turn_init(const struct kvf_turn_options *options);
-/** kvf_turn_start - before the first kvf_turn_take(). */
-void kvf_turn_start(struct kvip_recon *recon, struct kvip_nhsets *nhsets);
+/** kvf_turn_start - before the first kvf_turn_take(). @matches: see kvf_record_open(). */
+void kvf_turn_start(struct kvip_recon *recon, struct kvip_nhsets *nhsets,
+		    struct kvip_matches *matches);
 /** kvf_turn_take - at the start and once a second. @draft: counts until the first
  *  kvf_turn_configure(). */
 void kvf_turn_take(const struct kvip_conf *draft);

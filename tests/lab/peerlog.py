@@ -36,6 +36,7 @@ class Update(NamedTuple):
     nexthop: str
     peer: str
     prefix: str
+    attributes: str = ""  # as bgpd logs them
 
 
 class PeerLog:
@@ -45,7 +46,7 @@ class PeerLog:
         self._path = path
         self._offset = 0
         self._rest = ""
-        self._nexthop: dict[str, str] = {}
+        self._attributes: dict[str, str] = {}  # of a peer's UPDATE that is being read
         self._updates: list[Update] = []
 
     def updates(self, since: float = 0) -> list[Update]:
@@ -75,13 +76,15 @@ class PeerLog:
         if " rcvd " not in line:
             return
         if match := ATTRIBUTES.search(line):
-            hops = NEXTHOP.findall(match["attr"])
-            self._nexthop[match["peer"]] = hops[-1] if hops else ""
+            self._attributes[match["peer"]] = match["attr"]
         elif match := WITHDRAWN.search(line):
             self._add(match, "withdraw", "")
         elif match := ANNOUNCED.search(line):
-            self._add(match, "announce", self._nexthop.get(match["peer"], ""))
+            self._add(match, "announce", self._attributes.get(match["peer"], ""))
 
-    def _add(self, match: re.Match, kind: str, nexthop: str) -> None:
+    def _add(self, match: re.Match, kind: str, attributes: str) -> None:
         when = datetime.strptime(match["time"], "%Y/%m/%d %H:%M:%S.%f").timestamp()
-        self._updates.append(Update(when, kind, nexthop, match["peer"], match["prefix"]))
+        hops = NEXTHOP.findall(attributes)
+        nexthop = hops[-1] if hops else ""
+        update = Update(when, kind, nexthop, match["peer"], match["prefix"], attributes)
+        self._updates.append(update)

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * `match kubevip ...` in bgpd's route-maps. One per process, everything is T0.
+ *
+ *   bgp_kubevip_match.c    the lines, the rules that libfrr runs, and how they are written back
+ *   bgp_kubevip_review.c   when the answers change: which routes bgpd has to look at again
+ *   bgp_kubevip_advice.c   `show kubevip check`
+ */
+#pragma once
+
+#include "frr/kvf_compat.h"
+
+#include "routemap.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/** bgp_kubevip_match_init - in frr_late_init, after kvf_host_init(). */
+void bgp_kubevip_match_init(void);
+struct bgp;
+/** bgp_kubevip_match_concerns - is it an instance whose routes can be VIPs? */
+bool bgp_kubevip_match_concerns(const struct bgp *bgp);
+/** bgp_kubevip_match_asks - does @map, or one that it calls, have a line of ours? NULL: no. */
+bool bgp_kubevip_match_asks(const struct route_map *map);
+/** bgp_kubevip_match_unanswered - lines of ours that never match because KVIP_MAX_MATCHES others
+ *  are in use. */
+size_t bgp_kubevip_match_unanswered(void);
+
+typedef void bgp_kubevip_entry_fn(void *ctx, const struct route_map_index *entry, bool alone);
+/** bgp_kubevip_match_each - every entry with a line of ours, by name and sequence; @alone: nothing
+ *  else is matched in it. */
+void bgp_kubevip_match_each(bgp_kubevip_entry_fn *fn, void *ctx);
+
+/** bgp_kubevip_review_init - @loop: bgpd's main loop. */
+void bgp_kubevip_review_init(struct kvf_event_loop *loop);
+/** bgp_kubevip_review_marked - for struct kvf_host_options. */
+void bgp_kubevip_review_marked(void *ctx);
+/** bgp_kubevip_review_early - a route-map asks before the state file has been read: it is asked
+ *  again when that has (bgp_kubevip_review_known(), also for struct kvf_host_options). */
+void bgp_kubevip_review_early(void);
+void bgp_kubevip_review_known(void);
+/** bgp_kubevip_review_edited - a line of ours came or went. */
+void bgp_kubevip_review_edited(void);
+void bgp_kubevip_review_stop(void);
+
+/** bgp_kubevip_advice_init - register with `show kubevip check`. */
+void bgp_kubevip_advice_init(void);
