@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # Raise the lab, let a VIP travel from a Service to the second router's kernel, and leave everything up.
-#   ./demo.sh              with the fake API server, unless a kube-apiserver has been built already
-#   ./demo.sh --real-api   with a real kube-apiserver (built on first use: about 5 minutes)
-#   ./demo.sh --fake-api   with the fake one in any case
+#   ./demo.sh              bgpd with the module; the fake API server, unless a kube-apiserver has been built already
+#   ./demo.sh --daemon     the stand-alone daemon kubewatch, beside a bgpd without the module
+#   ./demo.sh --real-api   a real kube-apiserver (built on first use: about 5 minutes)
+#   ./demo.sh --fake-api   the fake one in any case
 #   ./demo.sh down         take it down
 set -eu
 cd "$(dirname "$0")"
@@ -32,11 +33,16 @@ down() {
 	rm -rf "$dir"
 }
 
-case "${1:-}" in
-"" | --real-api | --fake-api) ;;
-down) down; exit 0 ;;
-*) sed -n '4,8s/^# *//p' "$0"; exit 1 ;;
-esac
+shell=module api=
+for word; do
+	case $word in
+	--daemon) shell=kubewatch ;;
+	--real-api) api=real ;;
+	--fake-api) api=fake ;;
+	down) down; exit 0 ;;
+	*) sed -n '4,9s/^# *//p' "$0"; exit 1 ;;
+	esac
+done
 
 [ "$(id -u)" = 0 ] || { echo "demo.sh wants root: it makes network namespaces" >&2; exit 1; }
 holder >/dev/null && { echo "a demo lab is up already: ./demo.sh down" >&2; exit 1; }
@@ -48,16 +54,15 @@ mkdir -p build "$dir"
 [ -e build/Makefile ] || (cd build && ../configure --quiet --with-frr-src="$headers")
 make -C build -s -j"$(nproc)" all
 
-api=fake
-if [ "${1:-}" = --real-api ]; then
-	KUBEBUILDER_ASSETS=$(tests/kube/build.sh) api=real
-elif [ "${1:-}" = "" ] && KUBEBUILDER_ASSETS=$(tests/kube/build.sh --no-build 2>/dev/null); then
+if [ "$api" = real ]; then
+	KUBEBUILDER_ASSETS=$(tests/kube/build.sh)
+elif [ -z "$api" ] && KUBEBUILDER_ASSETS=$(tests/kube/build.sh --no-build 2>/dev/null); then
 	api=real
 fi
 export KUBEBUILDER_ASSETS
 
 : >"$log"
-setsid /usr/bin/python3 -m tests.lab.demo "$PWD/build/kubewatch/kubewatch" "$dir" "$api" >"$log" 2>&1 </dev/null &
+setsid /usr/bin/python3 -m tests.lab.demo "$shell" "$PWD/build" "$dir" "${api:-fake}" >"$log" 2>&1 </dev/null &
 pid=$!
 echo "$pid $(awk '{print $22}' "/proc/$pid/stat")" >"$dir/pid"
 

@@ -1,6 +1,6 @@
 """demo.sh's other half: the lab with a VIP in it, left up until it is told to go.
 
-    python3 -m tests.lab.demo KUBEWATCH DIRECTORY fake|real
+    python3 -m tests.lab.demo module|kubewatch BUILD DIRECTORY fake|real
 
 Prints what it does; the line "@ready" ends the show, and the process stays, because the lab lives as long as
 the process that raised it. SIGTERM takes everything down.
@@ -18,17 +18,15 @@ from tests.fakeapi import FakeApiProcess, Pki
 from tests.fakeapi.replay import Recording
 
 from .seedlab import Lab, lan
-from .shell import KubewatchSetup
+from .shell import find_kubewatch, find_module, find_vtysh
 from .wait import poll
 
 RECORDED = Path(__file__).resolve().parents[1] / "data" / "recorded"
-CONFIG = """\
-hostname r1
-log file /var/log/frr/kubewatch.log
-kubevip cluster lab kubeconfig /etc/frr/kubevip/lab.kubeconfig
-kubevip cluster lab vip-range 192.168.77.0/24
-kubevip cluster lab advertise web service-selector mdhlabs-bgp=enable
-"""
+CONFIG = [
+    "kubevip cluster lab kubeconfig /etc/frr/kubevip/lab.kubeconfig",
+    "kubevip cluster lab vip-range 192.168.77.0/24",
+    "kubevip cluster lab advertise web service-selector mdhlabs-bgp=enable",
+]
 # resourceVersions of the recording: see tests/data/recorded/story.txt
 NODES_READY, SERVICE_HAS_ADDRESS, GATEWAY_HAS_ADDRESS = 362, 406, 422
 
@@ -109,10 +107,19 @@ def shown(lab: Lab, where: str, command: str, run: Callable[[], str]) -> None:
     print(f"\n{where}# {command}\n{run().rstrip()}", flush=True)
 
 
+def ask(lab: Lab, command: str) -> None:
+    """A command of ours on r1, in vtysh where that knows it."""
+    r1 = lab.r1
+    if r1.vtysh_is_extended:
+        shown(lab, "r1", f"vtysh -c '{command}'", lambda: r1.vtysh(command))
+    else:
+        shown(lab, "r1", command, lambda: r1.shell.vty(command))
+
+
 def show_routers(lab: Lab, vip: str) -> None:
-    """The VIP's way: kubewatch, the kernel of r1, BGP, the kernel of r2, the client."""
+    """The VIP's way: our shell, the kernel of r1, BGP, the kernel of r2, the client."""
     r1, r2 = lab.r1, lab.r2
-    shown(lab, "r1", f"show kubevip vip {vip}", lambda: r1.vty("kubewatch", f"show kubevip vip {vip}"))
+    ask(lab, f"show kubevip vip {vip}")
     shown(lab, "r1", f"ip route show {vip}", lambda: r1.space.run(["ip", "route", "show", vip]))
     shown(lab, "r2", f"vtysh -c 'show bgp ipv4 unicast {vip}'",
           lambda: r2.vtysh(f"show bgp ipv4 unicast {vip}"))
@@ -122,11 +129,24 @@ def show_routers(lab: Lab, vip: str) -> None:
     print(json.dumps(dict(sorted(answers.items()))), flush=True)
 
 
-def tell(lab: Lab, story: FakeStory | RealStory, binary: Path) -> None:
+def configure(lab: Lab) -> None:
+    """The lines that an operator adds: typed into bgpd, or in kubewatch.conf."""
+    shell = lab.r1.shell
+    if shell.name == "module":
+        say("bgpd runs with -M kubevip; three lines are typed into its configuration")
+        print("\n".join(CONFIG), flush=True)
+        shell.type(*CONFIG)
+    else:
+        say("kubewatch starts with three lines in its configuration, /etc/frr/kubewatch.conf")
+        print("\n".join(CONFIG), flush=True)
+        shell.configure(["hostname r1", "log file /var/log/frr/kubewatch.log", *CONFIG])
+        shell.start()
+
+
+def tell(lab: Lab, story: FakeStory | RealStory) -> None:
     """The demonstration."""
     lab.r1.write_etc("kubevip/lab.kubeconfig", story.kubeconfig)
-    lab.r1.install(KubewatchSetup(binary, CONFIG))
-    lab.r1.start("kubewatch")
+    configure(lab)
     say("Service prod/cd-bgp-svc is created; its load balancer gives it 192.168.77.128")
     story.service()
     arrives(lab, "192.168.77.128/32")
@@ -135,8 +155,8 @@ def tell(lab: Lab, story: FakeStory | RealStory, binary: Path) -> None:
     story.gateway()
     arrives(lab, "192.168.77.129/32")
     show_routers(lab, "192.168.77.129/32")
-    shown(lab, "r1", "show kubevip", lambda: lab.r1.vty("kubewatch", "show kubevip"))
-    shown(lab, "r1", "show kubevip service", lambda: lab.r1.vty("kubewatch", "show kubevip service"))
+    ask(lab, "show kubevip")
+    ask(lab, "show kubevip service")
 
 
 def arrives(lab: Lab, vip: str) -> None:
@@ -144,18 +164,29 @@ def arrives(lab: Lab, vip: str) -> None:
     poll(lambda: vip in lab.r2.kernel_routes(), 20, f"{vip} in the second router's kernel")
 
 
+def look_around(lab: Lab) -> None:
+    """How to get into it."""
+    say("The lab stays up. To look around:")
+    for name in ("r1", "r2", "client", "kube1"):
+        space = lab.run.namespaces[name]
+        print(f"  {name:7} nsenter -t {space.holder} -n -m -p bash", flush=True)
+    if lab.r1.vtysh_is_extended:
+        print("  in r1:  vtysh    then: show kubevip    show kubevip service    show running-config    show ip route")
+    else:
+        print("  in r1:  /usr/lib/frr/kubewatch --command 'show kubevip'    vtysh -c 'show ip route static'")
+
+
 def main() -> None:
     """Raise, tell, stay."""
-    binary, directory, api = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
+    name, build, directory, api = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with Lab() as lab:
+    setup = find_module(build / "frr-module") if name == "module" else find_kubewatch(build / "kubewatch" / "kubewatch")
+    with Lab(shell=setup) as lab:
         say(f"two routers, three nodes, a client, {api} API server: raised in {lab.raised_in_s:.1f} s")
-        tell(lab, {"fake": FakeStory, "real": RealStory}[api](lab, directory), binary)
-        say("The lab stays up. To look around:")
-        for name in ("r1", "r2", "client", "kube1"):
-            space = lab.run.namespaces[name]
-            print(f"  {name:7} nsenter -t {space.holder} -n -m -p bash", flush=True)
-        print("  in r1:  /usr/lib/frr/kubewatch --command 'show kubevip'    vtysh -c 'show ip route static'")
+        if vtysh := find_vtysh(build / "frr-module"):
+            lab.r1.extend_vtysh(vtysh)
+        tell(lab, {"fake": FakeStory, "real": RealStory}[api](lab, directory))
+        look_around(lab)
         print("@ready", flush=True)
         signal.pause()
 
