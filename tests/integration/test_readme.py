@@ -1,57 +1,138 @@
-"""What operators copy from README.md is what the tests ran with (rules R6)."""
+"""What operators copy from README.md is what the tests run with (rules R6)."""
 
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
+from typing import Iterator
+
+import pytest
+
+from tests.fakeapi import FakeApiProcess, Pki
+from tests.lab import Lab, ModuleSetup, ShellSetup, poll
+from tests.lab.seedlab import CLIENT_NETWORKS, EXAMPLES, lan
+from tests.lab.shell import is_ours
+
+from .faillab import NODES, URL, Scene, prefix_of, web
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
+VIPS = {4: {prefix_of(128), prefix_of(129)}, 6: {prefix_of(128, 6)}}
+OPERATORS = {4: {"0.0.0.0/0", "10.20.0.0/16"}, 6: {"::/0", "fd00:20::/48"}}
 
 
 def code_after(heading: str) -> list[str]:
     """The lines of the first indented block after a text."""
     lines = README[README.index(heading) :].splitlines()[1:]
-    start = next(i for i, line in enumerate(lines) if line.startswith("       "))
+    start = next(i for i, line in enumerate(lines) if line.startswith("    ") and line.strip())
+    while lines[start - 1].strip():  # the rest of a list's item, not code
+        start = next(i for i in range(start + 1, len(lines)) if lines[i].startswith("    "))
+    depth = len(lines[start]) - len(lines[start].lstrip())
     block = []
     for line in lines[start:]:
-        if not line.startswith("       "):
+        if not line.startswith(" " * depth):
             break
         block.append(line.strip())
     return block
 
 
-def test_bgp_lines_are_those_of_the_lab() -> None:
-    """Rules R6: the lab runs packaging/examples/r1.conf with an operator's static routes present."""
-    example = [line.strip() for line in (ROOT / "packaging/examples/r1.conf").read_text().splitlines()]
-    lines = code_after("3. bgpd:")
-    assert len(lines) > 10
-    assert [line for line in lines if line not in example] == []
+FRR_CONF = code_after("4. `/etc/frr/frr.conf`")
+OURS = [line for line in FRR_CONF if is_ours(line)]
+
+
+def test_frr_conf_is_that_of_the_example() -> None:
+    """The lab runs packaging/examples/r1.conf."""
+    example = [line.strip() for line in (EXAMPLES / "r1.conf").read_text().splitlines()]
+    assert len(FRR_CONF) > 10 and len(OURS) == 4
+    assert [line for line in FRR_CONF if line not in example] == []
+
+
+def test_both_shells_have_the_same_lines() -> None:
+    """r1.conf is the source."""
+    for name in ("r1.conf", "kubewatch.conf"):
+        lines = (EXAMPLES / name).read_text().splitlines()
+        assert [line for line in lines if is_ours(line)] == OURS, name
 
 
 def test_kernel_settings_are_those_of_the_lab() -> None:
     """The lab sets them from seedlab.ROUTER_SYSCTLS."""
     from tests.lab.seedlab import ROUTER_SYSCTLS
 
-    lines = code_after("4. The kernel")
+    lines = code_after("5. The kernel")
     assert len(lines) == 4
     for line in lines:
         key, value = line.split("=")
         assert ROUTER_SYSCTLS[key] == int(value)
 
 
-def test_kubewatch_conf_is_accepted(kubewatch_binary: Path, tmp_path: Path) -> None:
+# ---- the quick start ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def quick(shell: ShellSetup, pki: Pki) -> Iterator[Scene]:
+    """A router as README has it, started by frrinit.sh: its own daemons file, its own frr.conf."""
+    with Lab(watchfrr=True, shell=replace(shell, config="\n".join(OURS) + "\n")) as lab:
+        with FakeApiProcess(lan(20)[4], 6443, pki, lab.api) as api:
+            lab.r1.write_etc("kubevip/lab.kubeconfig", api.kubeconfig())
+            lab.r1.space.run(["/usr/lib/frr/frrinit.sh", "stop"])
+            write_daemons(lab, shell)
+            api.put(*lab.node_objects(), *web(*VIPS[4], *VIPS[6]))
+            lab.r1.start_all()
+            for family, clients in CLIENT_NETWORKS.items():
+                poll(lambda f=family, c=clients: c in lab.r1.kernel_routes(f), 30, f"{clients}")
+            yield Scene(lab, api, running=True)
+
+
+def write_daemons(lab: Lab, shell: ShellSetup) -> None:
+    """/etc/frr/daemons: Debian's, with README's lines; watchfrr has no patience in the lab."""
+    module = isinstance(shell, ModuleSetup)
+    lines = code_after("3. `/etc/frr/daemons`")
+    if not module:
+        lines = [line.replace(" -M kubevip", "") for line in lines]
+        lines += code_after("## kubewatch instead")
+    assert ("-M kubevip" in "".join(lines)) is module and ("kubewatch=yes" in lines) is not module
+    own = (lab.r1.etc / "daemons").read_text().splitlines()
+    kept = [line for line in own if line.startswith(("watchfrr_options=", "vtysh_enable="))]
+    lab.r1.write_etc("daemons", "\n".join([*kept, *lines]) + "\n")
+
+
+def test_peer_sees_vips_alone(quick: Scene) -> None:
+    """With an operator's static and default route present, in both families, at any time."""
+    quick.wait_up(*VIPS[4], *VIPS[6], deadline=30)
+    for family, afi in ((4, "ipv4"), (6, "ipv6")):
+        assert OPERATORS[family] <= quick.r1.kernel_routes(family).keys(), "the premise"
+        known = quick.r2.bgp_table(afi)
+        assert set(known) - {CLIENT_NETWORKS[family]} == VIPS[family]
+    told = {update.prefix for update in quick.lab.peerlog.updates()}
+    assert told == VIPS[4] | VIPS[6]
+
+
+def test_one_client_meets_every_node(quick: Scene) -> None:
+    quick.wait_up(*VIPS[4], *VIPS[6], deadline=30)
+    assert set(quick.lab.client_get(URL, 60)) == set(NODES)
+    assert set(quick.lab.client_get("http://[fd00:77::128]/", 60)) == set(NODES)
+
+
+def test_nothing_is_wrong(quick: Scene) -> None:
+    """README's router has nothing to be told, and `write` keeps what it has."""
+    quick.wait_synchronised()
+    assert quick.trouble() == set()
+    quick.shell.write()
+    assert quick.shell.saved() == OURS
+
+
+# ---- kubewatch -----------------------------------------------------------------------------------------
+
+
+def test_kubewatch_conf_is_accepted(kubewatch_binary: Path) -> None:
     """Every line, and nothing to warn about."""
-    config = tmp_path / "kubewatch.conf"
-    lines = code_after("2. `/etc/frr/kubewatch.conf`")
-    config.write_text("\n".join(lines) + "\n")
     done = subprocess.run(
-        [kubewatch_binary, "--check-config", config],
+        [kubewatch_binary, "--check-config", EXAMPLES / "kubewatch.conf"],
         stderr=subprocess.PIPE,
         text=True,
         timeout=30,
     )
-    assert len(lines) == 4
     assert (done.returncode, done.stderr) == (0, "")
 
 
