@@ -54,13 +54,15 @@ unit() { # NAME TARGET DIR-WITH-LOGS
 }
 
 lab() {
-	local assets sanitized
+	local assets sanitized=$PWD/build/check-asan # by the part asan
 	assets=$(tests/kube/build.sh) || { echo "kube-apiserver could not be built" >>"$results/broken"; return 1; }
 	make -C build -s tests/bench/barezapi tests/model/driver
-	sanitized=$PWD/build/check-asan/kubewatch/kubewatch # by the part asan
-	[ -x "$sanitized" ] && export KUBEWATCH_SANITIZED=$sanitized
-	KUBEBUILDER_ASSETS=$assets KUBEWATCH=$PWD/build/kubewatch/kubewatch /usr/bin/python3 -m pytest -q -p no:cacheprovider \
-		--junit-xml="$results/lab.xml" \
+	if [ -x "$sanitized/kubewatch/kubewatch" ]; then
+		export KUBEWATCH_SANITIZED=$sanitized/kubewatch/kubewatch KUBEVIP_MODULES_SANITIZED=$sanitized/frr-module
+	fi
+	# Most tests wait most of the time: two processes a core, each with labs of its own (tests/conftest.py).
+	KUBEBUILDER_ASSETS=$assets KUBEWATCH=$PWD/build/kubewatch/kubewatch KUBEVIP_MODULES=$PWD/build/frr-module \
+		/usr/bin/python3 -m pytest -q -p no:cacheprovider -n $((jobs * 2)) --dist loadgroup --junit-xml="$results/lab.xml" \
 		tests/model tests/lab tests/fakeapi tests/kube tests/integration
 	[ -s "$results/lab.xml" ] || echo "pytest did not finish" >>"$results/broken"
 }

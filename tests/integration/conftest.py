@@ -22,7 +22,6 @@ from .shells import KUBEWATCH, shells_of
 from .test_api_faults import Faulty
 from .test_api_faults_slow import SlowFaults
 
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip, with the reason, where the machine cannot hold a lab."""
     missing = _missing()
@@ -56,8 +55,18 @@ def pytest_runtest_makereport(item: pytest.Item):
     if not report.failed or used is None or not used.run.namespaces:
         return
     report.sections.append(("lab", used.describe() + "\n" + used.logs()))
-    if watched := getattr(item, "funcargs", {}).get("kube"):
-        report.sections.append(("shell", watched.describe()))
+    report.sections.append(("shell", said_by(used.r1)))
+
+
+def said_by(router: Router) -> str:
+    """What the shell says of everything."""
+    if not hasattr(router, "shell"):
+        return ""
+    try:
+        looks = ("", "cluster", "vip", "service", "node")
+        return "\n".join(router.shell.vty(f"show kubevip {look}".strip()) for look in looks)
+    except (OSError, AssertionError) as error:
+        return f"{router.shell.daemon} does not answer: {error}"
 
 
 @pytest.fixture(scope="session")
@@ -73,10 +82,20 @@ def shell(request: pytest.FixtureRequest) -> ShellSetup:
 
 
 @pytest.fixture(scope="session")
-def raised_lab(shell: ShellSetup) -> Iterator[Lab]:
+def labs() -> Iterator[dict[type, Lab]]:
+    """The labs that are up, by the kind of their shell."""
+    raised: dict[type, Lab] = {}
+    yield raised
+    for lab in raised.values():
+        lab.close()
+
+
+@pytest.fixture(scope="session")
+def raised_lab(shell: ShellSetup, labs: dict[type, Lab]) -> Lab:
     """One lab for all tests of a shell: three nodes, FRR's daemons started directly."""
-    with Lab(shell=shell) as lab:
-        yield lab
+    if type(shell) not in labs:
+        labs[type(shell)] = Lab(shell=shell).up()
+    return labs[type(shell)]
 
 
 @pytest.fixture(scope="module")
@@ -170,6 +189,18 @@ def operator(lab: Lab) -> Iterator[TypedRoutes]:
     typed.close()
 
 
+@pytest.fixture(scope="module")
+def zebra_may_die(lab: Lab) -> Iterator[None]:
+    """r1 has a fresh zebra before the module and after it.
+
+    A zebra 8.4.4 that follows a killed one stumbles, now and then, over what that one left in the
+    kernel, and then installs nothing any more, no route of anybody.
+    """
+    lab.restart_r1()
+    yield
+    lab.restart_r1()
+
+
 @pytest.fixture
 def faulty(lab: Lab, api: FakeApiProcess) -> Iterator[Faulty]:
     """The shell of r1, not started; its routes stay for the next test, which finds them again."""
@@ -178,9 +209,9 @@ def faulty(lab: Lab, api: FakeApiProcess) -> Iterator[Faulty]:
     found.end()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def slow_faults(pki: Pki, shell: ShellSetup) -> Iterator[SlowFaults]:
-    """Faults that need minutes, in a lab of their own: begun early, looked at late."""
+    """Faults that need minutes, in a lab of their own, all at once."""
     faults = SlowFaults(pki, shell)
     yield faults
     faults.close()

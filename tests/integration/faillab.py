@@ -61,12 +61,14 @@ def web(*prefixes: str, nodes: Iterable[str] = NODES, **more: object) -> list[di
 class Scene:
     """The lab's shell on r1, fed by a fake API server. Nothing runs before start()."""
 
-    def __init__(self, lab: Lab, api: FakeApiProcess) -> None:
+    def __init__(self, lab: Lab, api: FakeApiProcess, *, running: bool = False) -> None:
+        """`running`: watchfrr has started the shell, which waits for its kubeconfig."""
         self.lab, self.api = lab, api
         self.r1, self.r2 = lab.r1, lab.r2
         self.shell = lab.r1.shell
-        self.shell.stop()
-        self.prepare_state_directory()
+        if not running:
+            self.shell.stop()
+            self.prepare_state_directory()
         self.r1.write_etc("kubevip/lab.kubeconfig", api.kubeconfig())
 
     # ---- life ------------------------------------------------------------------------------

@@ -70,7 +70,7 @@ class KubeLab:
         self.shell = lab.r1.shell
         self._own: set[str] = set()
         self.began = time.time()
-        self.nodes_change = False
+        self.nodes_change = self.session_changes = False
 
     # ---- the cluster -----------------------------------------------------------------------
 
@@ -217,14 +217,6 @@ class KubeLab:
         """Why an advertise block uses this node, or does not."""
         return self.shown_node(name)["blocks"][block]["reason"]
 
-    def describe(self) -> str:
-        """What the shell says of everything, for failure reports."""
-        try:
-            looks = ("", "cluster", "vip", "service", "node")
-            return "\n".join(self.command(f"show kubevip {look}") for look in looks)
-        except (OSError, AssertionError) as error:
-            return f"{self.shell.daemon} does not answer: {error}"
-
     # ---- what must be ------------------------------------------------------------------------
 
     def routed(self, vip: str, *nodes: str, within: float = 20) -> None:
@@ -313,7 +305,7 @@ class KubeLab:
         """From here on counts what the peer is told."""
         self._own = set()
         self.began = time.time()
-        self.nodes_change = False
+        self.nodes_change = self.session_changes = False
 
     def touches(self, *vips: str) -> None:
         """These are the test's own as well: for tests of what takes the bystanders away."""
@@ -323,11 +315,13 @@ class KubeLab:
         """No VIP but the test's own was announced or withdrawn, however shortly.
 
         Where a test changed nodes, a bystander that goes through them may be announced again: bgpd
-        does so when the first of its next hops is another. A withdrawal is wrong in any case.
+        does so when the first of its next hops is another. Where it ended the module, all of them
+        are, in the next session. A withdrawal is wrong in any case.
         """
         calm = set()
-        if self.nodes_change:
-            calm = {(host_prefix(vip), "announce") for vip in (STEADY, STEADY6)}
+        if self.nodes_change or self.session_changes:
+            changed = BYSTANDERS if self.session_changes else (STEADY, STEADY6)
+            calm = {(host_prefix(vip), "announce") for vip in changed}
         told = {(u.prefix, u.kind) for u in self.lab.peerlog.updates(self.began)}
         strange = {update for update in told - calm if update[0] not in self._own}
         assert not strange, f"the peer was told of VIPs that this test does not touch: {strange}"

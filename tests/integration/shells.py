@@ -19,8 +19,8 @@ BOTH = (KUBEWATCH, MODULE)
 
 SESSION = "bgpd's end is the end of its sessions: the peer loses what it had until the next one"
 OPTION = "an option of kubewatch, which bgpd does not have"
-INSTRUMENTED = "the sanitizers' runtime must be the program's own"
-NO_SHELL = "no shell runs in it"
+NO_BGP = "only the module has a bgpd to put routes into"
+TWO_PROCESSES = "kubewatch is the other one of the two"
 
 
 def kubewatch_only(reason: str) -> pytest.MarkDecorator:

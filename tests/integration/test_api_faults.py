@@ -22,8 +22,6 @@ from tests.lab.wait import holds
 
 from .faillab import CONFIG, NODES, Scene, prefix_of
 
-pytestmark = pytest.mark.usefixtures("slow_faults")  # they take their time meanwhile
-
 CLUSTER, LOCAL, GATEWAY = prefix_of(128), prefix_of(129), prefix_of(130)
 TABLE = {CLUSTER: NODES, LOCAL: ("kube1", "kube2"), GATEWAY: NODES}
 EXCLUDED = {"node.kubernetes.io/exclude-from-external-load-balancers": ""}

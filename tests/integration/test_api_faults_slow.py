@@ -1,7 +1,7 @@
 """Faults that are over by themselves, but not soon: half a minute, or two times 75 s.
 
-Each has a cluster of its own, with its own API server, in a lab of their own that begins with the
-first test of faults (fixture slow_faults). Threads play all of them at once; the tests here only
+Each has a cluster of its own, with its own API server, in a lab of their own (fixture slow_faults).
+Threads play all of them at once; the tests here only
 wait for the result. In that lab hardly anything is ever withdrawn: what shows that a fault is over
 is one more VIP.
 """

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.lab import poll
 
 from .faillab import VIP, Scene
+
+pytestmark = pytest.mark.usefixtures("zebra_may_die")
 
 
 def kinds(scene: Scene) -> set[str]:

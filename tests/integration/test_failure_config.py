@@ -282,4 +282,5 @@ def test_list_edited_as_a_whole(listed: Scene) -> None:
     """Rewritten line by line within a second, it is undefined in between and nobody minds."""
     with listed.unharmed(VIP):
         listed.type("no ip prefix-list VIPS")
-        apply(listed, PERMIT_ALL)
+        listed.type(PERMIT_ALL)
+        holds(lambda: listed.vip()["warning"] is None, 1.5, "nobody has noticed")

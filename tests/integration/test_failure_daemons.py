@@ -21,6 +21,8 @@ VIP6 = prefix_of(128, 6)
 OTHERS = tuple(prefix_of(number) for number in range(130, 140))
 OPERATORS = {"0.0.0.0/0", "10.20.0.0/16"}
 
+pytestmark = pytest.mark.usefixtures("zebra_may_die")
+
 
 @pytest.fixture
 def lone_zebra(watched: Scene) -> Iterator[Scene]:
@@ -218,14 +220,17 @@ def test_staticd_dies_while_flushed(watched: Scene) -> None:
 
 
 def test_bgpd_dies(watched: Scene) -> None:
-    """No concern of ours: the kernel keeps the VIP, and the peer has it with the new session."""
+    """The kernel keeps the VIP and his routes, and the peer has the VIP with the new session."""
     with watched.r1.monitor() as monitor:
         watched.r1.kill("bgpd", signal.SIGKILL)
+        watched.send_operators_witness()
+        assert watched.route(VIP) and OPERATORS <= watched.r1.kernel_routes(4).keys()
         watched.r1.start("bgpd")
         for peer in ("192.168.99.11", "fd00:99::11"):
             poll(lambda p=peer: watched.r1.bgp_established(p), 30, f"the session with {peer}")
         watched.wait_up(VIP)
-    assert monitor.about(VIP) == []
+    touched = {prefix: monitor.deleted(prefix) for prefix in (VIP, *OPERATORS)}
+    assert touched == dict.fromkeys(touched, [])
 
 
 def test_somebody_deletes_the_kernel_route(watched: Scene, operator: TypedRoutes) -> None:

@@ -10,18 +10,19 @@ from __future__ import annotations
 import os
 import signal
 import time
-from pathlib import Path
+from dataclasses import replace
 from typing import Iterator
 
 import pytest
 
 from tests.fakeapi import FakeApiProcess, Pki
-from tests.lab import KubewatchSetup, Lab, poll, proc
+from tests.lab import Lab, ShellSetup, poll, proc
 from tests.lab.seedlab import lan
 
 from .faillab import CONFIG, URL, VIP, Scene, prefix_of
+from .shells import SESSION, kubewatch_only
 
-DAEMONS = ("zebra", "bgpd", "staticd", "kubewatch")
+DAEMONS = ("zebra", "bgpd", "staticd")
 VIPS = (VIP, prefix_of(128, 6), *(prefix_of(number) for number in range(130, 140)))
 OPERATORS = {4: {"0.0.0.0/0", "10.20.0.0/16"}, 6: {"::/0", "fd00:20::/48"}}
 PEERS = ("192.168.99.11", "fd00:99::11")
@@ -29,15 +30,12 @@ DEADLINE = 60
 
 
 @pytest.fixture(scope="module")
-def guarded(pki: Pki, kubewatch_binary: Path) -> Iterator[Scene]:
-    """A lab of its own, with watchfrr and kubewatch as one of its daemons, and VIPs everywhere."""
-    setup = KubewatchSetup(kubewatch_binary, "\n".join(CONFIG) + "\n")
-    with Lab(watchfrr=True, kubewatch=setup) as lab:
+def guarded(pki: Pki, shell: ShellSetup) -> Iterator[Scene]:
+    """A lab of its own, with watchfrr and the shell under its eyes, and VIPs everywhere."""
+    with Lab(watchfrr=True, shell=replace(shell, config="\n".join(CONFIG) + "\n")) as lab:
         with FakeApiProcess(lan(20)[4], 6443, pki, lab.api) as api:
             api.put(*lab.node_objects())
-            scene = Scene(lab, api, kubewatch_binary)
-            pid = scene.kill(signal.SIGTERM)  # the state directory came after its start
-            wait_restarted(scene, {"kubewatch": pid})
+            scene = Scene(lab, api, running=True)
             scene.wait_synchronised()
             scene.add(*VIPS)
             yield scene
@@ -52,7 +50,7 @@ def scene(guarded: Scene) -> Scene:
 
 def pids(scene: Scene) -> dict[str, int | None]:
     """Every daemon's pid."""
-    return {daemon: scene.r1.pid(daemon) for daemon in DAEMONS}
+    return {daemon: scene.r1.pid(daemon) for daemon in {*DAEMONS, scene.shell.daemon}}
 
 
 def wait_restarted(scene: Scene, before: dict[str, int | None]) -> None:
@@ -70,7 +68,7 @@ def wait_whole(scene: Scene) -> None:
         poll(lambda p=peer: scene.r1.bgp_established(p), DEADLINE, f"the session with {peer}")
     poll(lambda: operators_routes(scene), DEADLINE, "the operator's static routes are there")
     scene.wait_up(*VIPS, deadline=DEADLINE)
-    poll(lambda: scene.show()["active"], DEADLINE, "kubewatch injects")
+    poll(lambda: scene.show()["active"], DEADLINE, "the shell injects")
     scene.wait_synchronised()
     for prefix in VIPS:
         scene.wait_state("installed", prefix)
@@ -94,6 +92,7 @@ def kill(scene: Scene, *daemons: str) -> dict[str, int | None]:
 
 
 @pytest.mark.slow
+@kubewatch_only(SESSION)
 def test_kubewatch_killed(scene: Scene) -> None:
     """Nobody but us notices: no delete, no withdrawal, no lost connection."""
     with scene.unharmed(*VIPS), scene.lab.traffic(URL) as traffic:
@@ -112,11 +111,12 @@ def test_staticd_killed(scene: Scene) -> None:
 
 @pytest.mark.slow
 def test_bgpd_killed(scene: Scene) -> None:
-    """The kernel keeps the VIPs; the peer gets them with the new session."""
+    """The kernel keeps the VIPs and his routes; the peer gets the VIPs with the new session."""
     with scene.r1.monitor() as monitor:
         wait_restarted(scene, kill(scene, "bgpd"))
         wait_whole(scene)
-    assert [monitor.deleted(prefix) for prefix in VIPS if ":" not in prefix] == [[]] * 11
+    kept = {prefix for prefix in VIPS if ":" not in prefix} | OPERATORS[4] | OPERATORS[6]
+    assert {prefix for prefix in kept if monitor.deleted(prefix)} == set()
 
 
 @pytest.mark.slow
@@ -131,7 +131,7 @@ def test_zebra_killed(scene: Scene) -> None:
 
 @pytest.mark.slow
 def test_all_killed(scene: Scene) -> None:
-    wait_restarted(scene, kill(scene, *DAEMONS))
+    wait_restarted(scene, kill(scene, *pids(scene)))
     wait_whole(scene)
     scene.send_witness()
 
@@ -143,7 +143,7 @@ def test_all_killed_and_the_api_down(scene: Scene) -> None:
     scene.api.refuse()
     scene.api.close_connections()
     began = time.time()
-    wait_restarted(scene, kill(scene, *DAEMONS))
+    wait_restarted(scene, kill(scene, *pids(scene)))
     scene.wait_up(*VIPS, deadline=DEADLINE)
     assert all(scene.vip(prefix)["restored"] for prefix in VIPS)
     assert not scene.lab.peerlog.kinds(VIP, began).count("withdraw")

@@ -77,6 +77,7 @@ def uplink(lab: Lab) -> Iterator[None]:
     session = SESSION.format(peer="10.0.12.2").splitlines()
     shutdown = bgp(*(f"neighbor {peer} shutdown" for peer in LAN_SESSIONS["r1"]))
     lab.r1.keep(*session, *shutdown)
+    lab.r1.config([f"no {KERNEL_OBJECTS}"])
     lab.r2.config(SESSION.format(peer="10.0.12.1"))
     poll(
         lambda: lab.r1.kernel_routes(4)["172.16.88.0/24"]["nexthops"] == [(UPSTREAM, "uplink")],

@@ -1,8 +1,8 @@
 """Ours is what our record says; whatever else there is belongs to somebody else (rules R1).
 
 Static routes of the operator with a VIP's prefix come and go before and after ours, with the
-default distance, with ours, with our tag; the state file is lost, damaged, cannot be written; two
-kubewatch run on one router.
+default distance, with ours, with our tag; the state file is lost, damaged, cannot be written; a
+second process runs on the same router.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 from typing import Iterator
 
 import pytest
@@ -18,7 +19,8 @@ import pytest
 from tests.lab import poll
 from tests.lab.netns import CommandError
 
-from .faillab import UPSTREAM, VIP, Scene, TypedRoutes, prefix_of
+from .faillab import CONFIG, UPSTREAM, VIP, Scene, TypedRoutes, prefix_of, web
+from .shells import OPTION, kubewatch_only
 
 OWN = f"ip route {VIP} {UPSTREAM}"
 HIS_HOPS = [(UPSTREAM, "uplink")]
@@ -188,6 +190,13 @@ def test_his_tagged_routes_through_our_whole_life(scene: Scene, tagged: None) ->
     scene.remove(VIP)
     scene.wait_gone(VIP)
     scene.add(VIP)
+    scene.restart()
+
+
+@kubewatch_only(OPTION)
+def test_his_tagged_routes_survive_our_removal(scene: Scene, tagged: None) -> None:
+    scene.start()
+    scene.add(VIP)
     scene.kill(signal.SIGTERM)
     flush_outside(scene)
     scene.wait_gone(VIP)
@@ -212,6 +221,7 @@ def test_flush_lasts(watched: Scene) -> None:
     watched.wait_up(VIP, OTHER)
 
 
+@kubewatch_only(OPTION)
 def test_flush_outside(watched: Scene) -> None:
     watched.add(OTHER)
     watched.kill(signal.SIGTERM)
@@ -221,6 +231,7 @@ def test_flush_outside(watched: Scene) -> None:
     watched.wait_up(VIP, OTHER)
 
 
+@kubewatch_only(OPTION)
 def test_flush_outside_without_the_api(watched: Scene) -> None:
     """The record says what there is to withdraw."""
     watched.api.refuse()
@@ -231,6 +242,7 @@ def test_flush_outside_without_the_api(watched: Scene) -> None:
     watched.api.accept()
 
 
+@kubewatch_only(OPTION)
 def test_flush_outside_takes_nothing_from_one_that_runs(watched: Scene) -> None:
     pid = watched.shell.inner_pid()
     with watched.unharmed(VIP):
@@ -241,6 +253,7 @@ def test_flush_outside_takes_nothing_from_one_that_runs(watched: Scene) -> None:
         watched.restart()
 
 
+@kubewatch_only(OPTION)
 def test_flush_outside_without_zebra(watched: Scene, zebra_gone: None) -> None:
     """It says so and ends: a package's removal must not hang."""
     watched.kill()
@@ -396,7 +409,7 @@ def test_missing_state_directory(scene: Scene) -> None:
 
 @pytest.fixture
 def read_only(watched: Scene) -> Iterator[Scene]:
-    """kubewatch has ended, and its record is there and cannot be written any more."""
+    """The shell has ended, and its record is there and cannot be written any more."""
     watched.wait_identity_recorded()
     watched.kill()
     path = "/var/lib/kubevip"
@@ -464,16 +477,44 @@ def unsent_states(scene: Scene, prefixes: tuple[str, ...]) -> set[str]:
 
 
 class Second:
-    """Another kubewatch on r1. Its vty is `kubewatch`; the first one's is moved to `first`."""
+    """A kubewatch that comes when another process injects: kubewatch itself, or bgpd.
 
-    def __init__(self, scene: Scene) -> None:
-        self._router = scene.r1
-        move_vty(scene, "first")
+    Its vty is `kubewatch`; if that is the first one's as well, that one's is moved to `first`.
+    """
+
+    def __init__(self, scene: Scene, binary: Path) -> None:
+        self._router, self._scene = scene.r1, scene
+        self.first = scene.shell.daemon
+        if self.first == "kubewatch":
+            move_vty(scene, "first")
+            self.first = "first"
+        self._router.replace_file(binary, self._router.directory / "bin" / "kubewatch")
+        self._router.write_etc("kubewatch.conf", "\n".join(CONFIG) + "\n")
         command = ["/usr/lib/frr/kubewatch", "-d", "-f", "/etc/frr/kubewatch.conf"]
         command += ["-i", "/run/frr/second.pid", "--log", "file:/var/log/frr/second.log"]
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         assert scene.r1.space.popen(command, **quiet).wait(timeout=20) == 0
-        poll(lambda: scene.show(daemon="kubewatch"), 10, "the second one answers")
+        poll(self.show, 10, "the second one answers")
+
+    def show(self) -> dict:
+        """Its first page."""
+        return self._scene.show(daemon="kubewatch")
+
+    def vip(self, prefix: str = VIP) -> dict:
+        """What it says of a VIP."""
+        return self._scene.vip(prefix, daemon="kubewatch")
+
+    def wait_synchronised(self) -> None:
+        """Return when it knows everything that the API says."""
+        poll(self._is_synchronised, 20, "the second one has nothing left to decide")
+
+    def _is_synchronised(self) -> bool:
+        page = self.show()
+        return page["clusters"]["lab"]["state"] == "live" and page["backlog"] == 0
+
+    def wait_installed(self, prefix: str = VIP) -> None:
+        """Return when it has seen its route confirmed."""
+        poll(lambda: self.vip(prefix)["state"] == "installed", 10, f"{prefix} is installed")
 
     def close(self) -> None:
         """End it."""
@@ -482,28 +523,28 @@ class Second:
 
 
 @pytest.fixture
-def second(watched: Scene) -> Iterator[Second]:
-    """The second kubewatch, which came later."""
-    second = Second(watched)
+def second(watched: Scene, kubewatch_binary: Path) -> Iterator[Second]:
+    """A kubewatch which came later than the shell."""
+    second = Second(watched, kubewatch_binary)
     yield second
     second.close()
 
 
 def test_second_stands_by(watched: Scene, second: Second) -> None:
     first_pid = watched.shell.inner_pid()
-    watched.wait_synchronised()
-    page = watched.show()
-    assert page["standby"] == f"kubewatch (pid {first_pid})"
+    second.wait_synchronised()
+    page = second.show()
+    assert page["standby"] == f"{watched.shell.daemon} (pid {first_pid})"
     assert page["active"] is False and page["routes"]["announcements"] == 0
-    assert "standby" in watched.trouble()
-    poll(lambda: watched.vip()["state"] == "standby", 10, "decided, not sent")
-    assert watched.vip()["reason"] == "standby"
-    assert watched.show(daemon="first")["standby"] is None
+    assert "standby" in watched.trouble("kubewatch")
+    poll(lambda: second.vip()["state"] == "standby", 10, "decided, not sent")
+    assert second.vip()["reason"] == "standby"
+    assert watched.show(daemon=second.first)["standby"] is None
     watched.add(OTHER)
     watched.remove(OTHER)
     watched.wait_gone(OTHER)
-    poll(lambda: not watched.vip(OTHER).get("routed"), 10, "the second one has seen it go")
-    page = watched.show()
+    poll(lambda: not second.vip(OTHER).get("routed"), 10, "the second one has seen it go")
+    page = second.show()
     assert (page["routes"]["announcements"], page["routes"]["withdrawals"]) == (0, 0)
 
 
@@ -514,12 +555,12 @@ def test_second_takes_over(watched: Scene, second: Second, sig: int) -> None:
     watched.add(OTHER, *late)
     watched.remove(late[0])
     watched.wait_gone(late[0])
-    watched.wait_synchronised()
-    with watched.unharmed(VIP, OTHER, *late[1:]):
+    second.wait_synchronised()
+    with watched.unharmed(VIP, OTHER, *late[1:], until=second.wait_synchronised):
         watched.kill(sig)
-        poll(lambda: watched.show()["active"], 10, "the second one injects")
-        watched.wait_state("installed")
-    assert watched.show()["standby"] is None and watched.trouble() == set()
+        poll(lambda: second.show()["active"], 10, "the second one injects")
+        second.wait_installed()
+    assert second.show()["standby"] is None and watched.trouble("kubewatch") == set()
     watched.remove(OTHER)
     watched.wait_gone(OTHER)
 
@@ -532,8 +573,10 @@ def test_record_is_whole_after_a_takeover(watched: Scene, second: Second) -> Non
     watched.remove(*late[:10])
     watched.wait_gone(*late[:10])
     watched.kill()
-    poll(lambda: watched.show()["active"], 10, "the second one injects")
-    watched.add(OTHER)
+    poll(lambda: second.show()["active"], 10, "the second one injects")
+    watched.api.put(*web(OTHER))
+    second.wait_synchronised()
+    second.wait_installed(OTHER)
     second.close()
     watched.api.refuse()
     watched.api.close_connections()
@@ -541,8 +584,8 @@ def test_record_is_whole_after_a_takeover(watched: Scene, second: Second) -> Non
     with watched.unharmed(*kept, until=watched.send_operators_witness):
         watched.start(synchronised=False)
         watched.wait_state("installed")
-        restored = watched.show("vip")["vips"]
         poll(lambda: set(watched.show("vip")["vips"]) == set(kept), 10, "all, and no other")
+    restored = watched.show("vip")["vips"]
     assert all(restored[prefix]["restored"] for prefix in kept)
     assert "state-file" not in watched.trouble()
     watched.api.accept()
@@ -552,11 +595,11 @@ def test_record_is_whole_after_a_takeover(watched: Scene, second: Second) -> Non
 def test_vip_deleted_in_the_moment_of_takeover(watched: Scene, second: Second) -> None:
     """The first one dies before it can withdraw; the second one knows from the record."""
     watched.add(OTHER)
-    watched.wait_synchronised()
+    second.wait_synchronised()
     pid = watched.shell.kill(signal.SIGSTOP)
     watched.remove(OTHER)
-    poll(lambda: not watched.vip(OTHER).get("routed"), 10, "the second one has seen it go")
-    with watched.unharmed(VIP):
+    poll(lambda: not second.vip(OTHER).get("routed"), 10, "the second one has seen it go")
+    with watched.unharmed(VIP, until=second.wait_synchronised):
         os.kill(pid, signal.SIGKILL)
         watched.wait_gone(OTHER)
 

@@ -151,6 +151,7 @@ class Telling(Scene):
         self.api.set_rv(100)
         for _ in self.recording.play(self.api, until_rv=until):
             pass
+        self.configure("debug kubevip select", lines=CONFIG)
         self.start()
 
     def tell(self, chapter: Chapter) -> dict[str, int]:
@@ -196,7 +197,7 @@ def telling(lab: Lab, module_api: FakeApiProcess) -> Iterator[Telling]:
     found = Telling(lab, module_api)
     found.begin()
     yield found
-    lab.reset()
+    lab.clear()
 
 
 def check_table(telling: Telling, chapter: Chapter) -> None:
@@ -266,7 +267,7 @@ def test_story_heard_late(until: int, telling: Telling) -> None:
     """Who begins to listen in the middle comes to the same table (by a list, not by events)."""
     chapter = next(c for c in reversed(STORY) if c.until <= until)
     telling.kill()
-    telling.lab.reset()
+    telling.lab.clear()
     telling.prepare_state_directory()
     telling.begin_late(until)
     check_table(telling, chapter)

@@ -10,6 +10,7 @@ import pytest
 from tests.lab.vty import VtyError
 
 from .kubelab import BYSTANDERS, CLUSTER, PINNED, STEADY, STEADY6, KubeLab, host_prefix
+from .shells import NO_BGP, OPTION, kubewatch_only
 
 # One line of each shape; what they do is tested elsewhere.
 MORE = """\
@@ -59,6 +60,7 @@ def restart(kube: KubeLab) -> None:
     """The shell ends and starts again; the bystanders are confirmed afterwards."""
     kube.shell.kill()
     kube.shell.start()
+    kube.session_changes = kube.shell.carries_bgp
     kube.until(lambda: kube.cluster()["state"] == "live", "the cluster has synchronised again")
     for vip, nodes in ((STEADY, []), (STEADY6, []), (PINNED, ["kube3"])):
         kube.routed(vip, *nodes)
@@ -74,6 +76,7 @@ def test_running_config_says_what_was_configured(kube: KubeLab) -> None:
     assert set(running(kube)) == given - DEFAULTS
 
 
+@kubewatch_only(OPTION)
 def test_running_config_passes_its_own_check(kube: KubeLab, tmp_path: Path) -> None:
     file = tmp_path / "kubewatch.conf"
     file.write_text("\n".join(running(kube)) + "\n")
@@ -151,7 +154,6 @@ def zebra_distances(kube: KubeLab, vip: str) -> list[int]:
         "kubevip cluster lab advertise web service-selector a=b=c",
         "kubevip cluster lab advertise web distance 1",
         "kubevip cluster lab kubeconfig relative/path",
-        "kubevip inject bgp",
         "kubevip nonsense",
     ],
 )
@@ -160,6 +162,11 @@ def test_wrong_line_is_refused_and_changes_nothing(kube: KubeLab, line: str) -> 
     with pytest.raises(VtyError, match="%"):
         kube.configure(line)
     assert running(kube) == before
+
+
+@kubewatch_only(NO_BGP)
+def test_node_mode_is_refused_and_changes_nothing(kube: KubeLab) -> None:
+    test_wrong_line_is_refused_and_changes_nothing(kube, "kubevip inject bgp")
 
 
 def test_clear_cluster_lists_again(kube: KubeLab) -> None:

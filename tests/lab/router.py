@@ -22,11 +22,12 @@ from . import proc
 from .kernel import KernelRoute, kernel_routes
 from .monitor import RouteMonitor
 from .netns import CommandError, Namespace, Run
-from .shell import Shell, ShellSetup, is_ours, make_shell
+from .shell import Shell, ShellSetup, VtyshSetup, is_ours, make_shell
 from .vty import vty
 from .wait import poll
 
 FRR_BIN = Path("/usr/lib/frr")
+VTYSH = Path("/usr/bin/vtysh")
 FRR_MODULES = next(Path("/usr/lib").glob("*/frr/modules"), Path("/usr/lib/frr/modules"))
 FRR_DAEMONS = ("zebra", "mgmtd", "staticd", "bgpd")
 # Production waits 60 s between restarts, counted from the first start: too long for a test.
@@ -58,6 +59,7 @@ class Router:
         self.watchfrr = watchfrr
         self._base_config = config
         self.shell: Shell
+        self.vtysh_is_extended = False
         self._shells: dict[str, Shell] = {}
         self._options = options or {}
         self._user = pwd.getpwnam("frr")
@@ -124,12 +126,24 @@ class Router:
 
     def install(self, setup: ShellSetup) -> Shell:
         """Put (another build of) a shell in place; starts nothing. It is `shell` from then on."""
-        self.make_state_directory()
-        self.shell = make_shell(self, setup)
-        self._shells[self.shell.name] = self.shell
-        self.shell.configure(setup.config)
-        self._write_daemons_file()
+        self.shell = self.add_shell(setup)
         return self.shell
+
+    def add_shell(self, setup: ShellSetup) -> Shell:
+        """The same, beside the one that is `shell`."""
+        self.make_state_directory()
+        shell = make_shell(self, setup)
+        self._shells[shell.name] = shell
+        shell.configure(setup.config)
+        self._write_daemons_file()
+        return shell
+
+    def remove_shell(self, shell: Shell) -> None:
+        """End it, and forget that it was there."""
+        shell.stop()
+        shell.configure("")
+        del self._shells[shell.name]
+        self._write_daemons_file()
 
     def replace_file(self, source: Path, target: Path) -> None:
         """Put a program in place of one that may be running."""
@@ -137,6 +151,18 @@ class Router:
         shutil.copy(source, temporary)
         temporary.chmod(0o755)
         temporary.replace(target)
+
+    def extend_vtysh(self, setup: VtyshSetup) -> None:
+        """vtysh knows our commands from now on: it is run by packaging/vtysh's script."""
+        self.replace_file(setup.extension, self.directory / "modules" / "kubevip" / "vtysh.so")
+        if not self.vtysh_is_extended:
+            real, script = self.directory / "bin" / "vtysh.frr", self.directory / "bin" / "vtysh"
+            _link_or_copy(VTYSH, real)
+            text = setup.wrapper.read_text()
+            script.write_text(text.replace("/usr/bin/vtysh.frr", "/usr/lib/frr/vtysh.frr"))
+            script.chmod(0o755)
+            self.space.run(["mount", "--bind", str(script), str(VTYSH)])
+        self.vtysh_is_extended = True
 
     @property
     def state_directory(self) -> Path:
@@ -164,7 +190,14 @@ class Router:
             return
         for daemon in self.daemons:
             self._spawn(daemon)
-        self._type_frr_conf()
+        self.load_config()
+
+    def stop_all(self) -> None:
+        """End our shells and all of FRR, with its routes."""
+        self.stop_shells()
+        for daemon in reversed(self.daemons):
+            if self.pid(daemon):
+                self.kill(daemon)
 
     def start_missing(self) -> None:
         """Start those of FRR's daemons that do not run."""
@@ -176,7 +209,7 @@ class Router:
         """Start one daemon and type its part of frr.conf; returns when its vty answers."""
         self._spawn(daemon)
         if daemon in self.daemons:
-            self._type_frr_conf(daemon)
+            self.load_config(daemon)
 
     def pid(self, daemon: str) -> int | None:
         """The pid of a running daemon as the host sees it, else None."""
@@ -283,7 +316,7 @@ class Router:
 
     # ---- inside ------------------------------------------------------------------------------
 
-    def _type_frr_conf(self, daemon: str | None = None) -> None:
+    def load_config(self, daemon: str | None = None) -> None:
         """Type frr.conf into one daemon or into all of them."""
         ours = self._our_lines()
         lines = (self.etc / "frr.conf").read_text().splitlines()
@@ -292,7 +325,9 @@ class Router:
             self._type_ours(ours)
 
     def _our_lines(self) -> list[str]:
-        """The lines of frr.conf that stock vtysh does not know."""
+        """The lines of frr.conf that vtysh does not know."""
+        if self.vtysh_is_extended:
+            return []
         return [line for line in (self.etc / "frr.conf").read_text().splitlines() if is_ours(line)]
 
     def _type_ours(self, lines: list[str]) -> None:
@@ -302,7 +337,7 @@ class Router:
 
     def _lay_out(self, binds: list[tuple[Path, str]]) -> None:
         """Create the router's directories and mount them over the host's."""
-        for name in ("run/frr", "etc", "lib/frr", "log/frr", "tmp", "bin", "modules"):
+        for name in ("run/frr", "etc", "lib/frr", "log/frr", "tmp", "bin", "modules/kubevip"):
             path = self.directory / name
             path.mkdir(parents=True)
             os.chown(path, self._user.pw_uid, self._user.pw_gid)
@@ -348,13 +383,14 @@ class Router:
     def _spawn(self, daemon: str) -> None:
         """Start a daemon with -d: it returns when pid file and vty socket are there."""
         command = [f"/usr/lib/frr/{daemon}", "-d", *self._daemon_options(daemon).split()]
-        self._run_logged(daemon, command, self._env(daemon))
+        environment = [f"{key}={value}" for key, value in self._env(daemon).items()]
+        self._run_logged(daemon, ["env", *environment, *command])
 
-    def _run_logged(self, name: str, command: list[str], env: dict[str, str] | None = None) -> None:
+    def _run_logged(self, name: str, command: list[str]) -> None:
         """Run a command that leaves daemons behind: they would keep a pipe open, so use a file."""
         errors = self.log_path(name).with_suffix(".err")
         with errors.open("ab") as sink:
-            process = self.space.popen(command, env=env, stdout=sink, stderr=sink, stdin=-3)
+            process = self.space.popen(command, stdout=sink, stderr=sink, stdin=-3)
             status = process.wait(timeout=60)
         if status:
             raise CommandError(f"{self.name}: {command}: {status}: {errors.read_text()[-3000:]}")

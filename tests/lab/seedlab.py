@@ -27,7 +27,7 @@ from . import traffic
 from .netns import PYTHON, Namespace, Run, set_up_interfaces
 from .peerlog import DEBUG_LINES, LOG_FILE, PeerLog
 from .router import Router
-from .shell import ShellSetup
+from .shell import ShellSetup, is_ours
 from .wait import poll
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -246,6 +246,12 @@ class Lab:
         self.r1.restore_static_routes()
         poll(self._no_vip_left, 15, "no VIP left in r1, and r2's kernel without them")
 
+    def restart_r1(self) -> None:
+        """All of r1's daemons again, and nothing of the ones before is left."""
+        self.r1.stop_all()
+        self.r1.start_all()
+        self._wait_until_ready()
+
     def _no_vip_left(self) -> bool:
         routers = self.r1, self.r2
         return not any(vips(router.kernel_routes(f)) for router in routers for f in (4, 6))
@@ -307,8 +313,9 @@ class Lab:
 
     @staticmethod
     def _config(name: str, peer: dict[int, str]) -> str:
-        """The example that operators copy, and behind it what makes tests quick."""
-        example = (EXAMPLES / f"{name}.conf").read_text()
+        """The example that operators copy, without our lines, and behind it what makes tests quick."""
+        lines = (EXAMPLES / f"{name}.conf").read_text().splitlines()
+        example = "".join(f"{line}\n" for line in lines if not is_ours(line))
         return example + QUICK_BGP.format(peer4=peer[4], peer6=peer[6])
 
     def _wait_until_ready(self) -> None:

@@ -50,20 +50,29 @@ class KubewatchSetup:
 
 
 @dataclass
+class VtyshSetup:
+    """What makes a router's vtysh know our commands: the extension, and packaging/vtysh's script."""
+
+    extension: Path
+    wrapper: Path
+
+
+@dataclass
 class ModuleSetup:
     """How to run the module: `shim` and `engine` as they are built, words for bgpd beside -M."""
 
     shim: Path
     engine: Path
+    vtysh: VtyshSetup | None = None
     config: str = ""
     options: str = ""
-    env: dict[str, str] = field(default_factory=sanitizer_logs)
+    env: dict[str, str] = field(default_factory=dict)
 
 
 ShellSetup = Union[KubewatchSetup, ModuleSetup]
 
 
-def find_kubewatch(given: str = "") -> KubewatchSetup | None:
+def find_kubewatch(given: str | Path = "") -> KubewatchSetup | None:
     """kubewatch at a path, or what the build left."""
     for path in [Path(given), *(build / "kubewatch" / "kubewatch" for build in BUILDS)]:
         if path.is_file():
@@ -71,15 +80,21 @@ def find_kubewatch(given: str = "") -> KubewatchSetup | None:
     return None
 
 
-def find_module(given: str = "") -> ModuleSetup | None:
-    """The module in a directory, as built (frr-module) or as installed, or what the build left."""
+def find_module(given: str | Path = "") -> ModuleSetup | None:
+    """The module in a build's frr-module directory, or what the build left."""
     for path in [Path(given or "/nowhere"), *(build / "frr-module" for build in BUILDS)]:
         built = ModuleSetup(path / ".libs" / "bgpd_kubevip.so", path / ".libs" / "engine.so")
-        installed = ModuleSetup(path / "bgpd_kubevip.so", path / "kubevip" / f"{frr_version()}.so")
-        for setup in (built, installed):
-            if setup.shim.is_file() and setup.engine.is_file():
-                return setup
+        if built.shim.is_file() and built.engine.is_file():
+            built.vtysh = find_vtysh(path)
+            return built
     return None
+
+
+def find_vtysh(directory: Path) -> VtyshSetup | None:
+    """vtysh's extension in a build's frr-module directory."""
+    wrapper = directory.parent / "packaging" / "vtysh" / "vtysh"
+    found = VtyshSetup(directory / ".libs" / "vtysh.so", wrapper)
+    return found if found.extension.is_file() and found.wrapper.is_file() else None
 
 
 class Shell:
@@ -193,9 +208,10 @@ class Module(Shell):
         super().__init__(router)
         self.setup = setup
         modules = router.directory / "modules"
-        (modules / "kubevip").mkdir(exist_ok=True)
         router.replace_file(setup.shim, modules / "bgpd_kubevip.so")
         router.replace_file(setup.engine, modules / "kubevip" / f"{frr_version()}.so")
+        if setup.vtysh:
+            router.extend_vtysh(setup.vtysh)
 
     def configure(self, config: str | Iterable[str]) -> None:
         self.frr_conf = _text(config)
