@@ -59,7 +59,6 @@ static int engine_start(void *loop, char *why, size_t size)
 		.in_bgpd = true,
 		.bgp_sink = &bgp_kubevip_sink,
 		.marked = bgp_kubevip_review_marked,
-		.known = bgp_kubevip_review_known,
 		.loading = bgp_config_inprocess,
 	});
 	if (kvf_cmd_init(true)) {

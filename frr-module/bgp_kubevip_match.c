@@ -24,7 +24,6 @@
 
 #include "frr/kvf_host.h"
 #include "frr/kvf_rmap.h"
-#include "frr/kvf_turn.h"
 #include "vip/kvip_match.h"
 
 #include "command.h"
@@ -81,8 +80,6 @@ static enum route_map_cmd_result_t apply(void *value, const struct prefix *p, vo
 	struct kvip_prefix vip;
 	struct kvip_marks marks;
 
-	if (kvf_turn_reading())
-		bgp_kubevip_review_early();
 	if (!kvf_host_recon() || !to_vip(p, &vip) || !path || !path->peer ||
 	    !bgp_kubevip_match_concerns(path->peer->bgp) ||
 	    !kvip_recon_marks(kvf_host_recon(), VRF_DEFAULT, &vip, &marks))

@@ -35,10 +35,6 @@ void bgp_kubevip_match_each(bgp_kubevip_entry_fn *fn, void *ctx);
 void bgp_kubevip_review_init(struct kvf_event_loop *loop);
 /** bgp_kubevip_review_marked - for struct kvf_host_options. */
 void bgp_kubevip_review_marked(void *ctx);
-/** bgp_kubevip_review_early - a route-map asks before the state file has been read: it is asked
- *  again when that has (bgp_kubevip_review_known(), also for struct kvf_host_options). */
-void bgp_kubevip_review_early(void);
-void bgp_kubevip_review_known(void);
 /** bgp_kubevip_review_edited - a line of ours came or went. */
 void bgp_kubevip_review_edited(void);
 void bgp_kubevip_review_stop(void);

@@ -52,7 +52,6 @@ static struct {
 	kvip_msec edited_ms; /* when a line of ours came or went; 0: never */
 	kvip_msec walked_ms[AFI_MAX];
 	bool walk[AFI_MAX]; /* to be made */
-	bool early;
 } review;
 
 /* ---- what bgpd asks where ---- */
@@ -255,20 +254,6 @@ void bgp_kubevip_review_marked(void *ctx)
 	(void)ctx;
 	kvf_event_cancel(&review.timer); /* it may be set for the next walk */
 	schedule(COALESCE_MS);
-}
-
-void bgp_kubevip_review_early(void)
-{
-	review.early = true;
-}
-
-/* bgpd's own session to zebra may be quicker than we are with a large file. Peers are not: what is
- * announced to them has not been asked for yet. */
-void bgp_kubevip_review_known(void)
-{
-	for (size_t i = 0; review.early && i < array_size(afis); i++)
-		walk(afis[i]);
-	review.early = false;
 }
 
 void bgp_kubevip_review_edited(void)

@@ -372,13 +372,6 @@ static void start_zebra(void)
 		addresses_changed(NULL);
 }
 
-static void record_read(void)
-{
-	start_zebra();
-	if (host.opt.known)
-		host.opt.known();
-}
-
 void kvf_host_init(const struct kvf_host_options *options)
 {
 	const struct kvf_zebra_host zh = {
@@ -402,7 +395,7 @@ void kvf_host_init(const struct kvf_host_options *options)
 		.name = host.opt.name,
 		.state_path = host.opt.state_path,
 		.flush = host.opt.flush_and_exit,
-		.read = record_read,
+		.read = start_zebra,
 		.restored = restored,
 		.enter = enter,
 		.leave = leave,

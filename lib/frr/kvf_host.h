@@ -26,8 +26,6 @@ struct kvf_host_options {
 	/** marked - what route-maps are told of some VIP has changed (kvip_recon_take_marked());
 	 *  NULL: no route-map asks here. */
 	void (*marked)(void *ctx);
-	/** known - the state file has been read: what it says of VIPs counts from now on; or NULL. */
-	void (*known)(void);
 	/** loading - is a configuration load under way? NULL: kvf_host_conf_load() says so. */
 	bool (*loading)(void);
 };

@@ -274,9 +274,18 @@ class RouteMapLab(Peer):
         cluster = page["clusters"].get("lab", {})
         return cluster.get("state") == "live" and page["backlog"] == 0
 
-    def save(self) -> None:
-        """`write`: bgpd's own file, which it reads when it starts."""
+    def save(self, *, router_last: bool = False) -> None:
+        """`write`: bgpd's own file, which it reads when it starts.
+
+        `router_last`: as in packaging/examples. bgpd writes `router bgp` before the route-maps, and
+        redistributes nothing with a map that it does not know yet until route-map delay-timer.
+        """
         self.r1.vty("bgpd", "write memory")
+        path = self.r1.etc / "bgpd.conf"
+        text = path.read_text()
+        found = re.search(r"^router bgp .*?^exit$\n", text, re.M | re.S)
+        if router_last and found:
+            path.write_text(text.replace(found[0], "") + found[0])
 
     def kill(self, sig: int = signal.SIGTERM) -> None:
         """End bgpd."""

@@ -442,7 +442,8 @@ def test_too_many_expressions(rmap: RouteMapLab) -> None:
 def test_restart_before_the_api_answers(rmap: RouteMapLab, more_lines: int) -> None:
     """What is written is read again, and the peer is told the same attributes from the start.
 
-    With a state file so long that zebra tells bgpd of the routes before it has been read, too.
+    With a state file so long that zebra tells bgpd of the routes before it has been read, too: each
+    route is sent again when it has been, and bgpd then asks again.
     """
     rmap.recipe("communities")
     rmap.put(GOLD, tier="gold")
@@ -451,7 +452,7 @@ def test_restart_before_the_api_answers(rmap: RouteMapLab, more_lines: int) -> N
         rmap.wait_told(GOLD, **MATCHED)
         rmap.wait_not_told(PLAIN)
         rmap.type("bgp route-map delay-timer 60")  # else bgpd itself would ask again at its start
-        rmap.save()
+        rmap.save(router_last=True)
         running = rmap.running()
         rmap.kill()
         rmap.lengthen_record(more_lines)
