@@ -174,6 +174,50 @@ def test_ranges_are_a_cluster_s_own(kube: KubeLab, west: KubeApi) -> None:
     kube.never_routed("192.168.77.20")
 
 
+def west_reason(kube: KubeLab, name: str) -> str:
+    """What is said of west's Service prod/NAME."""
+    claims = kube.show(f"service prod/{name}")["services"]
+    return next((c["reason"] for c in claims if c["cluster"] == "west"), "")
+
+
+def test_hijack_across_clusters(kube: KubeLab, west: KubeApi) -> None:
+    """West may have these ranges, and still not a node of lab, nor its API server."""
+    wide = "kubevip cluster west vip-range 192.168.99.0/24 allow-connected"
+    kube.settle(wide)
+    try:
+        for address, reason in (
+            ("192.168.99.12", "node-address"),
+            ("192.168.99.20", "api-server-address"),
+        ):
+            in_west(west, address, name="mine")
+            kube.until(lambda r=reason: west_reason(kube, "mine") == r, f"{address}: {reason}")
+            kube.never_routed(address)
+            assert kube.cluster("west")["refused"] == {reason: 1}
+            assert "refused" in kube.cluster("lab") and reason not in kube.cluster("lab")["refused"]
+    finally:
+        kube.settle(f"no {wide}")
+
+
+def test_claimed_there_allocated_here(kube: KubeLab, west: KubeApi) -> None:
+    """An externalIP of the cluster with the higher preference comes after a status of the other."""
+    addresses = "kubevip cluster west advertise web address loadbalancer-ip external-ip"
+    kube.settle(addresses)
+    try:
+        thief = {"type": "ClusterIP", "externalIPs": [VIP]}
+        west.client.service("prod", "mine", labels=LABEL, **thief)
+        west.client.endpointslice("prod", "mine", [endpoint("10.3.0.5", "kube3", True)])
+        kube.routed(VIP, "kube3")
+        in_lab(kube, VIP)
+        kube.routed(VIP, "kube1", "kube2")
+        claims = {c["cluster"]: c for c in kube.vip(VIP)["claims"]}
+        assert claims["west"]["reason"] == "held-by-other"
+        assert claims["west"]["winner"] == "lab/Service prod/web"
+        assert kube.show()["vips"]["conflicts"] == 1
+        assert kube.kinds(VIP).count("withdraw") == 0
+    finally:
+        kube.settle(f"no {addresses}")
+
+
 def test_two_routers_agree(kube: KubeLab, west: KubeApi) -> None:
     """No election: the same input gives the same table, in whatever order it came (F20)."""
     in_lab(kube, VIP)
