@@ -88,6 +88,91 @@ START_TEST(test_annotation_next_hop)
 }
 END_TEST
 
+/* F12: by which of a node's addresses it is reached. */
+static const struct {
+	const char *conf, *v4, *v6;
+} kinds[] = {
+	{ "", EH_N1, "2001:db8:99::11" },
+	{ "next-hop internal-ip", EH_N1, "2001:db8:99::11" },
+	{ "next-hop external-ip", "198.51.100.1", "2001:db8:1::1" },
+	{ "next-hop annotation example.com/a", "10.1.1.1", "2001:db8:a::1" },
+	{ "next-hop annotation example.com/none", "", "" },
+	{ "next-hop annotation example.com/text", "", "" },
+	{ "next-hop subnet 192.168.98.0/23", EH_N1, "" }, /* the first one in it */
+	{ "next-hop subnet 192.168.98.0/24", "192.168.98.11", "" },
+	{ "next-hop subnet 198.51.100.0/24", "198.51.100.1", "" }, /* external ones, too */
+	{ "next-hop subnet 2001:db8:99::aa/128", "", "2001:db8:99::aa" },
+	{ "next-hop subnet 10.1.1.0/24", "", "" }, /* annotations are no addresses of the node */
+};
+
+START_TEST(test_next_hop)
+{
+	struct eh *h = eh_new();
+	char conf[EH_TEXT];
+
+	snprintf(conf, sizeof(conf), "%scluster lab vip-range 2001:db8:77::/64\n%s%s", EH_CONF,
+		 kinds[_i].conf[0] ? "cluster lab advertise web " : "", kinds[_i].conf);
+	eh_conf(h, conf);
+	eh_put(h, "lab", KVIP_KIND_NODE,
+	       "{'metadata':{'name':'n1','annotations':{'example.com/a':'10.1.1.1,2001:db8:a::1',"
+	       "'example.com/text':'10.1.1.1 or so'}},"
+	       "'status':{'addresses':["
+	       "{'type':'Hostname','address':'192.168.99.77'},"
+	       "{'type':'InternalIP','address':'192.168.99.11'},"
+	       "{'type':'InternalIP','address':'192.168.98.11'},"
+	       "{'type':'InternalIP','address':'2001:db8:99::11'},"
+	       "{'type':'InternalIP','address':'2001:db8:99::aa'},"
+	       "{'type':'ExternalIP','address':'198.51.100.1'},"
+	       "{'type':'ExternalIP','address':'2001:db8:1::1'}],"
+	       "'conditions':[{'type':'Ready','status':'True'}]}}");
+	eh_service(h, "lab", "four", V, "", "");
+	eh_slice(h, "lab", "four", "n1:r");
+	eh_service(h, "lab", "six", "2001:db8:77::1", "", "");
+	eh_put(h, "lab", KVIP_KIND_SLICE,
+	       "{'metadata':{'name':'six','namespace':'prod',"
+	       "'labels':{'kubernetes.io/service-name':'six'}},'addressType':'IPv6',"
+	       "'endpoints':[{'addresses':['fd00::1'],'nodeName':'n1'}]}");
+	eh_synced(h, "lab");
+	ck_assert_str_eq(eh_route(h, V), kinds[_i].v4);
+	ck_assert_str_eq(eh_route(h, "2001:db8:77::1"), kinds[_i].v6);
+	ck_assert_str_eq(eh_reason(h, "lab", "four"),
+			 kinds[_i].v4[0] ? "selected" : "node-has-no-ipv4");
+	ck_assert_str_eq(eh_reason(h, "lab", "six"),
+			 kinds[_i].v6[0] ? "selected" : "node-has-no-ipv6");
+	eh_free(h);
+}
+END_TEST
+
+/* Written by the cloud's route controller, by Calico and by others: no pod is reached there. */
+START_TEST(test_network_unavailable)
+{
+	static const char node[] =
+		"{'metadata':{'name':'n1','uid':'uid-n1'},'status':{'addresses':["
+		"{'type':'InternalIP','address':'192.168.99.11'}],"
+		"'conditions':[{'type':'NetworkUnavailable','status':'%s'},"
+		"{'type':'Ready','status':'True'}]}}";
+	enum kvip_reason reason = KVIP_REASON_NONE;
+	struct eh *h = eh_new();
+	char json[EH_TEXT];
+
+	eh_conf(h, EH_CONF);
+	eh_three_nodes(h, "lab");
+	snprintf(json, sizeof(json), node, "True");
+	eh_put(h, "lab", KVIP_KIND_NODE, json);
+	eh_service(h, "lab", "web", V, "", "");
+	eh_slice(h, "lab", "web", "n1:r");
+	eh_synced(h, "lab");
+	ck_assert_str_eq(eh_route(h, V), EH_N2 " " EH_N3);
+	kvip_engine_each_node(h->engine, note_node, &reason);
+	ck_assert_str_eq(kvip_reason_info(reason)->word, "node-network-unavailable");
+	snprintf(json, sizeof(json), node, "False");
+	eh_put(h, "lab", KVIP_KIND_NODE, json);
+	eh_step(h);
+	ck_assert_str_eq(eh_route(h, V), EH_ALL);
+	eh_free(h);
+}
+END_TEST
+
 START_TEST(test_node_takes_the_address)
 {
 	struct eh *h = eh_new();
@@ -118,6 +203,8 @@ int main(void)
 
 	tcase_add_loop_test(tc, test_node, 0, COUNT(nodes));
 	tcase_add_test(tc, test_annotation_next_hop);
+	tcase_add_loop_test(tc, test_next_hop, 0, COUNT(kinds));
+	tcase_add_test(tc, test_network_unavailable);
 	tcase_add_test(tc, test_node_takes_the_address);
 	suite_add_tcase(suite, tc);
 	return eh_run(suite);
