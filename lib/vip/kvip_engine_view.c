@@ -185,7 +185,7 @@ static bool show_vip(struct kvip_table *t, struct kvip_vip *v, kvip_vip_fn *fn, 
 	struct kvip_route route;
 	struct kvip_vip_view view = { .prefix = v->prefix,
 				      .routed = v->in_force && v->told,
-				      .restored = v->as_restored,
+				      .restored = v->as_restored && v->told,
 				      .reason = (enum kvip_reason)v->reason,
 				      .warning = vip_warning(v),
 				      .changed_ms = v->changed_ms };
