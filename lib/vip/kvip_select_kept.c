@@ -103,7 +103,7 @@ kvip_msec kvip_nodeset_keep(struct kvip_nodeset *s, const struct kvip_nodeset *b
 			was = kvip_nodeset_find(before, kvip_entry_name(&m->node->e));
 		if (only_ready_missing(m)) {
 			kept = running_out(was ? was->kept_until_ms : 0, now);
-			if (too_few)
+			if (too_few && (kept || is_last_good(m, last)))
 				kept = KVIP_NEVER;
 			if (kept)
 				keep(s, m, kept);
