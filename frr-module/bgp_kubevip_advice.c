@@ -101,6 +101,7 @@ static void check(kvf_check_say *say, void *ctx)
 	}
 	for (ALL_LIST_ELEMENTS_RO(bm->bgp, node, bgp))
 		check_instance(&t, bgp);
+	bgp_kubevip_policy_check(say, ctx);
 }
 
 void bgp_kubevip_advice_init(void)

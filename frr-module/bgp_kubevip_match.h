@@ -10,6 +10,8 @@
 
 #include "frr/kvf_compat.h"
 
+#include "frr/kvf_check.h"
+
 #include "routemap.h"
 
 #include <stdbool.h>
@@ -39,5 +41,8 @@ void bgp_kubevip_review_marked(void *ctx);
 void bgp_kubevip_review_edited(void);
 void bgp_kubevip_review_stop(void);
 
+/** bgp_kubevip_policy_check - findings about bgpd's route-maps, prefix-lists and neighbours
+ *  (bgp_kubevip_policy.c). */
+void bgp_kubevip_policy_check(kvf_check_say *say, void *ctx);
 /** bgp_kubevip_advice_init - register with `show kubevip check`. */
 void bgp_kubevip_advice_init(void);

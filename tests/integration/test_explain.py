@@ -238,3 +238,42 @@ def test_unknown_service_and_bad_words(watched: Scene) -> None:
             watched.shell.daemon, f"show kubevip {words} explain", check=False
         )
         assert answer.startswith("%")
+
+
+def findings(scene: Scene) -> dict[str, str]:
+    """Kind -> text of `show kubevip check`."""
+    return {f["kind"]: f["text"] for f in scene.show("check")["findings"]}
+
+
+def wait_finding(scene: Scene, kind: str, there: bool = True) -> None:
+    """Return when `show kubevip check` has, or no longer has, a finding of this kind."""
+    poll(lambda: (kind in findings(scene)) == there, 10, f"{kind} is found: {there}")
+
+
+@module_only(BGPD)
+def test_check_finds_what_no_vip_can_pass(watched: Scene) -> None:
+    """The seed's misprints in FRR's policy, before anybody misses a VIP: each said, each mended."""
+    broken = {
+        "redistribute-no-host-route": (
+            ["ip prefix-list KUBEVIP seq 10 permit 192.168.77.0/24"],
+            ["ip prefix-list KUBEVIP seq 10 permit 192.168.77.0/24 ge 32"],
+        ),
+        "route-map-prefix-list-undefined": (
+            ["route-map FILTER_IN permit 10", "match ip address prefix-list MDHFILTER"],
+            ["no route-map FILTER_IN"],
+        ),
+        "third-party-next-hop": (
+            [*AFI, "no neighbor 192.168.99.11 next-hop-self"],
+            [*AFI, "neighbor 192.168.99.11 next-hop-self"],
+        ),
+        "redistribute-map-missing": (
+            [*AFI, "redistribute static route-map NOWHERE"],
+            [*AFI, "redistribute static route-map KUBEVIP"],
+        ),
+    }
+    assert not set(broken) & set(findings(watched))
+    for kind, (lines, mended) in broken.items():
+        watched.r1.config(lines)
+        wait_finding(watched, kind)
+        watched.r1.config(mended)
+        wait_finding(watched, kind, False)
