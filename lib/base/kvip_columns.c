@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * DOC: aligned text columns. Thread: the owner's. Invariant: width[] is the longest cell of each
- * column so far, so that rendering is one pass.
+ * column so far, so that rendering is one pass, which may be made in slices.
  */
 #include "kvip_columns.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -62,20 +63,35 @@ size_t kvip_columns_rows(const struct kvip_columns *t)
 	return t->n_cells / t->n_columns - 1;
 }
 
-int kvip_columns_render(const struct kvip_columns *t, struct kvip_buf *out)
+static void render_row(struct kvip_columns *t, struct kvip_buf *out)
 {
-	const char *cell = t->cells.data;
-
-	if (t->cells.err)
-		return t->cells.err;
-	for (size_t i = 0; i < t->n_cells; i++) {
-		unsigned int column = i % t->n_columns;
+	for (unsigned int column = 0; column < t->n_columns && t->rendered < t->n_cells; column++) {
+		const char *cell = t->cells.data + t->rendered_bytes;
 
 		if (column + 1 < t->n_columns)
 			kvip_buf_printf(out, "%-*s", (int)t->width[column] + GAP, cell);
 		else
 			kvip_buf_printf(out, "%s\n", cell);
-		cell += strlen(cell) + 1;
+		t->rendered++;
+		t->rendered_bytes += strlen(cell) + 1;
 	}
-	return out->err;
+}
+
+int kvip_columns_render_some(struct kvip_columns *t, unsigned int max, struct kvip_buf *out)
+{
+	if (t->cells.err)
+		return t->cells.err;
+	for (; max && t->rendered < t->n_cells; max--)
+		render_row(t, out);
+	return out->err ? out->err : t->rendered < t->n_cells;
+}
+
+int kvip_columns_render(struct kvip_columns *t, struct kvip_buf *out)
+{
+	int rc;
+
+	do {
+		rc = kvip_columns_render_some(t, UINT_MAX, out);
+	} while (rc > 0);
+	return rc;
 }

@@ -17,6 +17,7 @@ struct kvip_columns {
 				  row */
 	unsigned int n_columns, column;
 	size_t n_cells;
+	size_t rendered, rendered_bytes; /* cells, and where they end */
 	unsigned int width[KVIP_COLUMNS_MAX];
 };
 
@@ -29,4 +30,6 @@ void kvip_columns_cell(struct kvip_columns *t, const char *fmt, ...) KVIP_PRINTF
 /** kvip_columns_rows - complete rows below the headings. */
 size_t kvip_columns_rows(const struct kvip_columns *t);
 /** kvip_columns_render - append the table. Return: 0, -ENOMEM, -EMSGSIZE. */
-int kvip_columns_render(const struct kvip_columns *t, struct kvip_buf *out);
+int kvip_columns_render(struct kvip_columns *t, struct kvip_buf *out);
+/** kvip_columns_render_some - the next @max rows. Return: 1: there are more; 0; as above. */
+int kvip_columns_render_some(struct kvip_columns *t, unsigned int max, struct kvip_buf *out);

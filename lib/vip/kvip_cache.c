@@ -466,6 +466,14 @@ struct kvip_entry *kvip_cache_next(struct kvip_entry *e)
 	return RB_NEXT(kvip_entries, NULL, e);
 }
 
+struct kvip_entry *kvip_cache_after(struct kvip_cache *c, enum kvip_kind kind, const char *key)
+{
+	struct kvip_entry at = { .key = (char *)(uintptr_t)key }, *e;
+
+	e = RB_NFIND(kvip_entries, &c->tree[kind], &at);
+	return e && entry_cmp(e, &at) == 0 ? kvip_cache_next(e) : e;
+}
+
 void kvip_cache_reap_nodes(struct kvip_cache *c)
 {
 	struct kvip_entry *e, *next;

@@ -79,6 +79,8 @@ static inline const struct kvip_obj *kvip_entry_obj(const struct kvip_entry *e)
  *  without object too. */
 struct kvip_entry *kvip_cache_first(struct kvip_cache *c, enum kvip_kind kind);
 struct kvip_entry *kvip_cache_next(struct kvip_entry *e);
+/** kvip_cache_after - the first one behind @key (namespace, NUL, name), which need not be there. */
+struct kvip_entry *kvip_cache_after(struct kvip_cache *c, enum kvip_kind kind, const char *key);
 
 /** kvip_cache_release - free @o if nothing holds it any more: no object, nothing that names it, no
  *  claim, not queued. Return: true when it is gone. May free its Gateway with it. */

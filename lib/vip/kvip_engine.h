@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include "base/kvip_limits.h"
 #include "base/kvip_log.h"
 #include "base/kvip_time.h"
 #include "kube/kvip_client.h"
@@ -122,6 +123,22 @@ typedef bool kvip_vip_fn(void *ctx, const struct kvip_vip_view *v);
  *  ones. */
 void kvip_engine_each_vip(struct kvip_engine *e, kvip_vip_fn *fn, void *ctx);
 
+/* Walks in slices. Where one stands is a name, not a pointer: between slices the lock is free, and
+ * what is shown may come and go. Zero: at the beginning. Each returns false at the end. */
+struct kvip_vip_at {
+	bool begun;
+	struct kvip_prefix prefix;
+};
+struct kvip_object_at {
+	bool begun;
+	char cluster[64];
+	enum kvip_kind kind;
+	char key[2 * KVIP_MAX_NAME + 2]; /* namespace, NUL, name */
+};
+/** kvip_engine_each_vip_some - the next @max VIPs. */
+bool kvip_engine_each_vip_some(struct kvip_engine *e, struct kvip_vip_at *at, unsigned int max,
+			       kvip_vip_fn *fn, void *ctx);
+
 /** kvip_engine_show_vip - the one at @p; its claims included. Return: false if there is none. */
 bool kvip_engine_show_vip(struct kvip_engine *e, const struct kvip_prefix *p, kvip_vip_fn *fn,
 			  void *ctx);
@@ -139,6 +156,9 @@ typedef bool kvip_claim_fn(void *ctx, const struct kvip_claim_view *v);
 /** kvip_engine_each_claim - every LoadBalancer Service (and address), the unselected ones too, in
  *  order of cluster, namespace, name, address; and the Gateways that have no Service. */
 void kvip_engine_each_claim(struct kvip_engine *e, kvip_claim_fn *fn, void *ctx);
+/** kvip_engine_each_claim_some - the next @max Services and Gateways. */
+bool kvip_engine_each_claim_some(struct kvip_engine *e, struct kvip_object_at *at, unsigned int max,
+				 kvip_claim_fn *fn, void *ctx);
 
 struct kvip_node_view {
 	const char *cluster, *name;
@@ -154,6 +174,18 @@ struct kvip_node_view {
 };
 typedef bool kvip_node_fn(void *ctx, const struct kvip_node_view *v);
 void kvip_engine_each_node(struct kvip_engine *e, kvip_node_fn *fn, void *ctx);
+
+/* VIPs through each address, counted before nodes are shown. */
+struct kvip_node_uses;
+/** kvip_engine_uses_new - NULL without memory. */
+struct kvip_node_uses *kvip_engine_uses_new(void) KVIP_USE_RESULT;
+void kvip_engine_uses_free(struct kvip_node_uses *u);
+/** kvip_engine_count_uses - of the next @max VIPs. Return: false at the end. */
+bool kvip_engine_count_uses(struct kvip_engine *e, struct kvip_node_uses *u, unsigned int max);
+/** kvip_engine_each_node_some - the next @max nodes. */
+bool kvip_engine_each_node_some(struct kvip_engine *e, struct kvip_object_at *at,
+				const struct kvip_node_uses *u, unsigned int max, kvip_node_fn *fn,
+				void *ctx);
 
 enum kvip_cluster_state {
 	KVIP_CLUSTER_STARTING, /* has not synchronised since we run */

@@ -102,6 +102,16 @@ kvip_msec kvip_engine_review(struct kvip_engine_cluster *ec);
 /** kvip_engine_note_cilium - a kind has listed or is absent: do we know all that makes blocks? */
 void kvip_engine_note_cilium(struct kvip_engine_cluster *ec);
 
+/* kvip_engine_view.c: walks in slices */
+/** kvip_engine_cluster_at - the cluster in which @at stands, or the next one. */
+struct kvip_cluster *kvip_engine_cluster_at(struct kvip_engine *e, const struct kvip_object_at *at);
+struct kvip_cluster *kvip_engine_cluster_after(struct kvip_cluster *c);
+/** kvip_engine_entry_at - the first entry of @c and @kind behind @at. */
+struct kvip_entry *kvip_engine_entry_at(struct kvip_cluster *c, enum kvip_kind kind,
+					const struct kvip_object_at *at);
+void kvip_engine_stand_behind(struct kvip_object_at *at, const struct kvip_cluster *c,
+			      const struct kvip_entry *e);
+
 /* kvip_engine_servers.c */
 /** kvip_engine_collect_servers - addresses of all API servers that are known, sorted; NULL without
  *  memory. */

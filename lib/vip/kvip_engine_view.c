@@ -9,6 +9,7 @@
 #include "vip/kvip_engine_priv.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -203,15 +204,27 @@ static bool show_vip(struct kvip_table *t, struct kvip_vip *v, kvip_vip_fn *fn, 
 	return more;
 }
 
-void kvip_engine_each_vip(struct kvip_engine *e, kvip_vip_fn *fn, void *ctx)
+bool kvip_engine_each_vip_some(struct kvip_engine *e, struct kvip_vip_at *at, unsigned int max,
+			       kvip_vip_fn *fn, void *ctx)
 {
 	struct kvip_vip *v;
 	bool more = true;
 
 	kvip_engine_lock_t0(e);
-	for (v = kvip_vip_first(&e->table); v && more; v = kvip_vip_next(v))
+	v = at->begun ? kvip_vip_after(&e->table, &at->prefix) : kvip_vip_first(&e->table);
+	for (; v && more && max; max--, v = kvip_vip_next(v)) {
+		*at = (struct kvip_vip_at){ .begun = true, .prefix = v->prefix };
 		more = show_vip(&e->table, v, fn, ctx);
+	}
 	kvip_engine_unlock(e);
+	return v && more;
+}
+
+void kvip_engine_each_vip(struct kvip_engine *e, kvip_vip_fn *fn, void *ctx)
+{
+	struct kvip_vip_at at = { 0 };
+
+	(void)kvip_engine_each_vip_some(e, &at, UINT_MAX, fn, ctx);
 }
 
 bool kvip_engine_show_vip(struct kvip_engine *e, const struct kvip_prefix *p, kvip_vip_fn *fn,
@@ -255,6 +268,8 @@ struct claim_walk {
 	struct kvip_table *t;
 	kvip_claim_fn *fn;
 	void *ctx;
+	struct kvip_object_at *at;
+	unsigned int left; /* objects to look at */
 };
 
 static struct kvip_claim *find_claim(const struct kvip_owner *o, const struct kvip_addr *a)
@@ -369,28 +384,83 @@ static bool show_owner(struct claim_walk *w, const struct kvip_cluster *c,
 	return more;
 }
 
-static bool show_owners(struct claim_walk *w, const struct kvip_cluster *c, enum kvip_kind kind)
+static struct kvip_cluster *next_of(struct kvip_cluster *c)
 {
-	struct kvip_entry *e;
+	do {
+		c = TAILQ_NEXT(c, of_table);
+	} while (c && c->removed);
+	return c;
+}
 
-	for (e = kvip_cache_first(c->cache, kind); e; e = kvip_cache_next(e))
+struct kvip_cluster *kvip_engine_cluster_at(struct kvip_engine *e, const struct kvip_object_at *at)
+{
+	struct kvip_cluster *c = TAILQ_FIRST(&e->table.clusters);
+
+	if (c && c->removed)
+		c = next_of(c);
+	while (c && at->begun && kvip_natural_cmp(c->name, at->cluster) < 0)
+		c = next_of(c);
+	return c;
+}
+
+struct kvip_cluster *kvip_engine_cluster_after(struct kvip_cluster *c)
+{
+	return next_of(c);
+}
+
+/* Where the walk goes on in @c: behind what was last, if that was of this cluster and kind. */
+struct kvip_entry *kvip_engine_entry_at(struct kvip_cluster *c, enum kvip_kind kind,
+					const struct kvip_object_at *at)
+{
+	if (!at->begun || strcmp(at->cluster, c->name) != 0 || at->kind < kind)
+		return kvip_cache_first(c->cache, kind);
+	return at->kind == kind ? kvip_cache_after(c->cache, kind, at->key) : NULL;
+}
+
+void kvip_engine_stand_behind(struct kvip_object_at *at, const struct kvip_cluster *c,
+			      const struct kvip_entry *e)
+{
+	size_t n = strlen(kvip_entry_ns(e));
+
+	at->begun = true;
+	at->kind = e->kind;
+	snprintf(at->cluster, sizeof(at->cluster), "%s", c->name);
+	memcpy(at->key, kvip_entry_ns(e), n + 1);
+	snprintf(at->key + n + 1, sizeof(at->key) - n - 1, "%s", kvip_entry_name(e));
+}
+
+/* Of a cluster and a kind. Return: false when the callback wants no more. */
+static bool show_owners(struct claim_walk *w, struct kvip_cluster *c, enum kvip_kind kind)
+{
+	struct kvip_entry *e = kvip_engine_entry_at(c, kind, w->at);
+
+	for (; e && w->left; w->left--, e = kvip_cache_next(e)) {
+		kvip_engine_stand_behind(w->at, c, e);
 		if (!show_owner(w, c, (const struct kvip_owner *)e))
 			return false;
+	}
 	return true;
+}
+
+bool kvip_engine_each_claim_some(struct kvip_engine *e, struct kvip_object_at *at, unsigned int max,
+				 kvip_claim_fn *fn, void *ctx)
+{
+	struct claim_walk w = { .t = &e->table, .fn = fn, .ctx = ctx, .at = at, .left = max };
+	struct kvip_cluster *c;
+	bool more = true;
+
+	kvip_engine_lock_t0(e);
+	for (c = kvip_engine_cluster_at(e, at); c && w.left && more;
+	     c = kvip_engine_cluster_after(c))
+		more = show_owners(&w, c, KVIP_KIND_SERVICE) &&
+		       show_owners(&w, c, KVIP_KIND_GATEWAY);
+	kvip_engine_unlock(e);
+	return more && w.left == 0;
 }
 
 void kvip_engine_each_claim(struct kvip_engine *e, kvip_claim_fn *fn, void *ctx)
 {
-	struct claim_walk w = { .t = &e->table, .fn = fn, .ctx = ctx };
-	struct kvip_cluster *c;
+	struct kvip_object_at at = { 0 };
 
-	kvip_engine_lock_t0(e);
-	TAILQ_FOREACH(c, &e->table.clusters, of_table) {
-		if (c->removed)
-			continue;
-		if (!show_owners(&w, c, KVIP_KIND_SERVICE) ||
-		    !show_owners(&w, c, KVIP_KIND_GATEWAY))
-			break;
-	}
-	kvip_engine_unlock(e);
+	(void)kvip_engine_each_claim_some(e, &at, UINT_MAX, fn, ctx);
 }

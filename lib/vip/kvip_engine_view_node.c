@@ -3,68 +3,97 @@
  * DOC: what `show` sees of nodes and clusters, and the summary. Thread: T0, which takes the
  * engine's lock.
  *
- * VIPs per node are counted at the time of asking: once over the table by next-hop set, of which
- * there are few, then over the sets' addresses.
+ * VIPs per node are counted at the time of asking: once over the table, by address. A set never has
+ * two addresses of one node, so that their sum is the node's.
  */
 #include "vip/kvip_engine_priv.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct set_use {
-	const struct kvip_nhset *set;
+/* VIPs whose next hops contain an address. */
+struct use {
+	RB_ENTRY(use) link;
+	struct kvip_addr addr;
 	size_t vips;
 };
+RB_HEAD(uses, use);
 
-struct use_table {
-	struct set_use *v;
-	size_t n;
+struct kvip_node_uses {
+	struct uses by_addr;
+	struct kvip_vip_at at;
 };
 
-static int by_set(const void *a, const void *b)
+static int use_cmp(const struct use *a, const struct use *b)
 {
-	uintptr_t x = (uintptr_t)((const struct set_use *)a)->set;
-	uintptr_t y = (uintptr_t)((const struct set_use *)b)->set;
-
-	return x == y ? 0 : x < y ? -1 : 1;
+	return kvip_addr_cmp(&a->addr, &b->addr);
 }
 
-/* How many VIPs use each set. Without memory: nobody uses any. */
-static struct use_table count_sets(struct kvip_table *t)
-{
-	struct use_table u = { .v = kvip_calloc(t->n_told, sizeof(*u.v)) };
-	struct kvip_vip *v;
-	size_t n = 0;
+RB_GENERATE_STATIC(uses, use, link, use_cmp)
 
-	for (v = u.v ? kvip_vip_first(t) : NULL; v; v = kvip_vip_next(v))
-		if (v->in_force && v->told && u.n < t->n_told)
-			u.v[u.n++] = (struct set_use){ .set = v->nhs, .vips = 1 };
-	if (u.n == 0)
-		return u;
-	qsort(u.v, u.n, sizeof(*u.v), by_set);
-	for (size_t i = 1; i < u.n; i++) {
-		if (u.v[i].set == u.v[n].set)
-			u.v[n].vips++;
-		else
-			u.v[++n] = u.v[i];
+struct kvip_node_uses *kvip_engine_uses_new(void)
+{
+	return kvip_calloc(1, sizeof(struct kvip_node_uses)); /* RB_INIT is all zero */
+}
+
+void kvip_engine_uses_free(struct kvip_node_uses *u)
+{
+	struct use *use;
+
+	while (u && (use = RB_MIN(uses, &u->by_addr))) {
+		RB_REMOVE(uses, &u->by_addr, use);
+		kvip_free(use);
 	}
-	u.n = n + 1;
-	return u;
+	kvip_free(u);
 }
 
-static bool set_has_one_of(const struct kvip_nhset *s, const struct kvip_addr *v, size_t n)
+static size_t uses_of(const struct kvip_node_uses *u, const struct kvip_addr *a)
 {
-	for (size_t i = 0; i < n; i++)
-		if (kvip_nhset_has(s, &v[i]))
-			return true;
-	return false;
+	struct use key = { .addr = *a };
+	const struct use *use = RB_FIND(uses, (struct uses *)(uintptr_t)&u->by_addr, &key);
+
+	return use ? use->vips : 0;
+}
+
+/* Without memory: nobody uses it. */
+static void count(struct kvip_node_uses *u, const struct kvip_addr *a)
+{
+	struct use key = { .addr = *a }, *use = RB_FIND(uses, &u->by_addr, &key);
+
+	if (!use) {
+		use = kvip_calloc(1, sizeof(*use));
+		if (!use)
+			return;
+		use->addr = *a;
+		RB_INSERT(uses, &u->by_addr, use);
+	}
+	use->vips++;
+}
+
+bool kvip_engine_count_uses(struct kvip_engine *e, struct kvip_node_uses *u, unsigned int max)
+{
+	struct kvip_vip_at *at = &u->at;
+	struct kvip_vip *v;
+
+	kvip_engine_lock_t0(e);
+	v = at->begun ? kvip_vip_after(&e->table, &at->prefix) : kvip_vip_first(&e->table);
+	for (; v && max; max--, v = kvip_vip_next(v)) {
+		*at = (struct kvip_vip_at){ .begun = true, .prefix = v->prefix };
+		for (uint32_t i = 0; v->in_force && v->told && i < v->nhs->n; i++)
+			count(u, &v->nhs->addrs[i]);
+	}
+	kvip_engine_unlock(e);
+	return v != NULL;
 }
 
 /* What is lent to a callback about one node. */
 struct node_walk {
-	struct use_table use;
+	const struct kvip_node_uses *uses;
+	struct kvip_object_at *at;
+	unsigned int left;
 	const char *block[KVIP_MAX_ADVERTISE];
 	enum kvip_reason reason[KVIP_MAX_ADVERTISE];
 	struct kvip_addr addrs[2 * KVIP_MAX_ADDRS];
@@ -118,38 +147,56 @@ static bool show_node(const struct kvip_cluster *c, const struct kvip_obj *obj, 
 	v.self = is_self(c->table, v.name);
 	v.n_addrs = collect_addrs(&obj->node, w->addrs);
 	v.n_blocks = collect_blocks(c, v.name, w);
-	for (size_t i = 0; i < w->use.n; i++)
-		if (set_has_one_of(w->use.v[i].set, v.addrs, v.n_addrs))
-			v.vips += w->use.v[i].vips;
+	for (size_t i = 0; i < v.n_addrs; i++)
+		v.vips += uses_of(w->uses, &v.addrs[i]);
 	return fn(ctx, &v);
 }
 
-static bool show_nodes(const struct kvip_cluster *c, struct node_walk *w, kvip_node_fn *fn,
-		       void *ctx)
+static bool show_nodes(struct kvip_cluster *c, struct node_walk *w, kvip_node_fn *fn, void *ctx)
 {
-	struct kvip_entry *e;
+	struct kvip_entry *e = kvip_engine_entry_at(c, KVIP_KIND_NODE, w->at);
 
-	for (e = kvip_cache_first(c->cache, KVIP_KIND_NODE); e; e = kvip_cache_next(e))
+	for (; e && w->left; w->left--, e = kvip_cache_next(e)) {
+		kvip_engine_stand_behind(w->at, c, e);
 		if (e->present && !show_node(c, e->obj, w, fn, ctx))
 			return false;
+	}
 	return true;
+}
+
+bool kvip_engine_each_node_some(struct kvip_engine *e, struct kvip_object_at *at,
+				const struct kvip_node_uses *u, unsigned int max, kvip_node_fn *fn,
+				void *ctx)
+{
+	struct node_walk *w = kvip_calloc(1, sizeof(*w));
+	struct kvip_cluster *c;
+	bool more = true;
+
+	if (!w)
+		return false;
+	w->uses = u;
+	w->at = at;
+	w->left = max;
+	kvip_engine_lock_t0(e);
+	for (c = kvip_engine_cluster_at(e, at); c && w->left && more;
+	     c = kvip_engine_cluster_after(c))
+		more = show_nodes(c, w, fn, ctx);
+	kvip_engine_unlock(e);
+	more = more && w->left == 0;
+	kvip_free(w);
+	return more;
 }
 
 void kvip_engine_each_node(struct kvip_engine *e, kvip_node_fn *fn, void *ctx)
 {
-	struct node_walk *w = kvip_calloc(1, sizeof(*w));
-	struct kvip_cluster *c;
+	struct kvip_node_uses *u = kvip_engine_uses_new();
+	struct kvip_object_at at = { 0 };
 
-	if (!w)
+	if (!u)
 		return;
-	kvip_engine_lock_t0(e);
-	w->use = count_sets(&e->table);
-	TAILQ_FOREACH(c, &e->table.clusters, of_table)
-		if (!c->removed && !show_nodes(c, w, fn, ctx))
-			break;
-	kvip_engine_unlock(e);
-	kvip_free(w->use.v);
-	kvip_free(w);
+	(void)kvip_engine_count_uses(e, u, UINT_MAX);
+	(void)kvip_engine_each_node_some(e, &at, u, UINT_MAX, fn, ctx);
+	kvip_engine_uses_free(u);
 }
 
 static enum kvip_cluster_state cluster_state(const struct kvip_engine_cluster *ec)

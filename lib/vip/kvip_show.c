@@ -20,13 +20,12 @@ struct trouble {
 };
 
 struct show {
-	const struct kvip_show_ctx *s;
+	struct kvip_show_job; /* first */
 	struct kvip_engine_summary sum;
 	struct kvip_recon_summary rec;
+	struct kvip_recon_at routes;
 	struct trouble *trouble;
 	size_t n_trouble;
-	struct kvip_jsonw *json;
-	struct kvip_columns *table;
 	size_t n_clusters;
 };
 
@@ -267,27 +266,22 @@ static void json_main_loop(const struct show *sh)
 	kvip_jsonw_end(sh->json);
 }
 
-static int show_json(struct show *sh, struct kvip_buf *out)
+static void show_json(struct show *sh)
 {
-	struct kvip_jsonw w;
+	struct kvip_jsonw *w = sh->json;
 
-	sh->json = &w;
-	kvip_jsonw_init(&w, out);
-	kvip_jsonw_object(&w, NULL);
 	json_trouble(sh);
-	kvip_jsonw_string(&w, "inject", inject_word(sh));
-	kvip_jsonw_string(&w, "nodeName", sh->sum.node_name[0] ? sh->sum.node_name : NULL);
-	kvip_jsonw_string(&w, "standby", sh->s->standby);
+	kvip_jsonw_string(w, "inject", inject_word(sh));
+	kvip_jsonw_string(w, "nodeName", sh->sum.node_name[0] ? sh->sum.node_name : NULL);
+	kvip_jsonw_string(w, "standby", sh->s->standby);
 	json_summary(sh);
 	if (sh->s->recon)
 		json_routes(sh);
 	json_main_loop(sh);
-	kvip_jsonw_object(&w, "clusters");
+	kvip_jsonw_object(w, "clusters");
 	if (sh->s->engine)
 		kvip_engine_each_cluster(sh->s->engine, json_cluster, sh);
-	kvip_jsonw_end(&w);
-	kvip_jsonw_end(&w);
-	return kvip_jsonw_finish(&w);
+	kvip_jsonw_end(w);
 }
 
 static bool text_cluster(void *ctx, const struct kvip_cluster_view *v)
@@ -318,6 +312,7 @@ static void text_clusters(struct show *sh, struct kvip_buf *out)
 	kvip_columns_init(&t, headings, 256 << 10);
 	if (sh->s->engine)
 		kvip_engine_each_cluster(sh->s->engine, text_cluster, sh);
+	sh->table = NULL;
 	if (sh->n_clusters) {
 		kvip_buf_puts(out, "\n");
 		kvip_show_table(&t, out);
@@ -366,9 +361,10 @@ static void text_routes(const struct show *sh, struct kvip_buf *out)
 			rec->announces, rec->withdraws, rec->swept);
 }
 
-static int show_text(struct show *sh, struct kvip_buf *out)
+static void show_text(struct show *sh)
 {
 	const struct kvip_engine_summary *sum = &sh->sum;
+	struct kvip_buf *out = sh->out;
 
 	for (size_t i = 0; i < sh->n_trouble; i++)
 		kvip_buf_printf(out, "! %s\n", sh->trouble[i].text);
@@ -386,25 +382,54 @@ static int show_text(struct show *sh, struct kvip_buf *out)
 	kvip_buf_puts(out, "\n");
 	text_routes(sh, out);
 	text_clusters(sh, out);
-	return out->err;
+}
+
+/* What takes long is to count the routes. */
+static bool walk(struct kvip_show_job *j, unsigned int max)
+{
+	struct show *sh = (struct show *)j;
+
+	return sh->s->recon && kvip_recon_sum_some(sh->s->recon, &sh->routes, max, &sh->rec);
+}
+
+static int close_page(struct kvip_show_job *j)
+{
+	struct show *sh = (struct show *)j;
+
+	sh->trouble = kvip_calloc(MAX_TROUBLE, sizeof(*sh->trouble));
+	if (!sh->trouble)
+		return -ENOMEM;
+	if (sh->s->engine)
+		kvip_engine_get_summary(sh->s->engine, &sh->sum);
+	find_trouble(sh);
+	if (sh->json)
+		show_json(sh);
+	else
+		show_text(sh);
+	return 0;
+}
+
+static void done(struct kvip_show_job *j)
+{
+	kvip_free(((struct show *)j)->trouble);
+}
+
+static const struct kvip_show_ops page_ops = {
+	.bytes = sizeof(struct show),
+	.walk = walk,
+	.close = close_page,
+	.done = done,
+};
+
+struct kvip_show_job *kvip_show_overview_begin(const struct kvip_show_ctx *s, bool json,
+					       struct kvip_buf *out)
+{
+	return kvip_show_job_new(&page_ops, s, json, out);
 }
 
 int kvip_show_overview(const struct kvip_show_ctx *s, bool json, struct kvip_buf *out)
 {
-	struct show sh = { .s = s };
-	int rc;
-
-	sh.trouble = kvip_calloc(MAX_TROUBLE, sizeof(*sh.trouble));
-	if (!sh.trouble)
-		return -ENOMEM;
-	if (s->engine)
-		kvip_engine_get_summary(s->engine, &sh.sum);
-	if (s->recon)
-		kvip_recon_get_summary(s->recon, &sh.rec);
-	find_trouble(&sh);
-	rc = json ? show_json(&sh, out) : show_text(&sh, out);
-	kvip_free(sh.trouble);
-	return rc;
+	return kvip_show_job_run(kvip_show_overview_begin(s, json, out));
 }
 
 void kvip_show_json_finding(struct kvip_jsonw *w, const struct kvip_finding *f)

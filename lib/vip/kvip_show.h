@@ -44,6 +44,24 @@ int kvip_show_nodes(const struct kvip_show_ctx *s, bool json, struct kvip_buf *o
 /** kvip_show_clusters - @only: name of a cluster, or NULL. */
 int kvip_show_clusters(const struct kvip_show_ctx *s, const char *only, bool json,
 		       struct kvip_buf *out);
+
+/* The long ones in slices, for a host whose loop must not wait. @out gets the text, and has to stay
+ * until the job is freed; the context is copied. NULL without memory. */
+struct kvip_show_job;
+struct kvip_show_job *kvip_show_overview_begin(const struct kvip_show_ctx *s, bool json,
+					       struct kvip_buf *out) KVIP_USE_RESULT;
+struct kvip_show_job *kvip_show_vips_begin(const struct kvip_show_ctx *s,
+					   const struct kvip_prefix *only, bool json,
+					   struct kvip_buf *out) KVIP_USE_RESULT;
+struct kvip_show_job *kvip_show_services_begin(const struct kvip_show_ctx *s, const char *only,
+					       bool json, struct kvip_buf *out) KVIP_USE_RESULT;
+struct kvip_show_job *kvip_show_nodes_begin(const struct kvip_show_ctx *s, bool json,
+					    struct kvip_buf *out) KVIP_USE_RESULT;
+/** kvip_show_job_step - at most @max VIPs, objects or routes. Return: 1: there is more to do; 0: @out
+ *  has all of it; negative as above. */
+int kvip_show_job_step(struct kvip_show_job *j, unsigned int max) KVIP_USE_RESULT;
+void kvip_show_job_free(struct kvip_show_job *j);
+
 /* What the shell knows of the rest of the way (kernel, bgpd), for kvip_show_explain_*(). */
 struct kvip_explain;
 typedef void kvip_explain_more_fn(void *ctx, const struct kvip_prefix *p, struct kvip_explain *x);

@@ -8,23 +8,23 @@
  */
 #include "vip/kvip_show_priv.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 struct show {
-	const struct kvip_show_ctx *s;
-	const char *only;
-	struct kvip_jsonw *json;
-	struct kvip_columns *table;
-	struct kvip_show_legend legend;
-	size_t n;
+	struct kvip_show_job;             /* first */
+	char only[2 * KVIP_MAX_NAME + 2]; /* "": all */
+	struct kvip_object_at at;
+	struct kvip_node_uses *uses;
+	bool counted;
 };
 
 static bool is_wanted(const struct show *sh, const struct kvip_claim_view *c)
 {
 	size_t n = strlen(c->ns);
 
-	if (!sh->only)
+	if (!sh->only[0])
 		return true;
 	return strncmp(sh->only, c->ns, n) == 0 && sh->only[n] == '/' &&
 	       strcmp(sh->only + n + 1, c->name) == 0;
@@ -73,55 +73,77 @@ static bool on_claim(void *ctx, const struct kvip_claim_view *c)
 	return true;
 }
 
-void kvip_show_json_services(const struct kvip_show_ctx *s, const char *only, struct kvip_jsonw *w)
+static bool walk_services(struct kvip_show_job *j, unsigned int max)
 {
-	struct show sh = { .s = s, .only = only, .json = w };
+	struct show *sh = (struct show *)j;
 
-	kvip_jsonw_array(w, "services");
-	if (s->engine)
-		kvip_engine_each_claim(s->engine, on_claim, &sh);
-	kvip_jsonw_end(w);
+	return sh->s->engine &&
+	       kvip_engine_each_claim_some(sh->s->engine, &sh->at, max, on_claim, sh);
 }
 
-static int services_json(const struct kvip_show_ctx *s, const char *only, struct kvip_buf *out)
+static void open_services(struct kvip_show_job *j)
 {
-	struct kvip_jsonw w;
+	kvip_jsonw_array(j->json, "services");
+}
 
-	kvip_jsonw_init(&w, out);
-	kvip_jsonw_object(&w, NULL);
-	kvip_show_json_services(s, only, &w);
-	kvip_jsonw_end(&w);
-	return kvip_jsonw_finish(&w);
+static int close_services(struct kvip_show_job *j)
+{
+	struct show *sh = (struct show *)j;
+
+	if (sh->json)
+		kvip_jsonw_end(sh->json);
+	else if (!sh->n && sh->only[0])
+		kvip_buf_printf(sh->out,
+				"No LoadBalancer Service %s is known (write NAMESPACE/NAME).\n",
+				sh->only);
+	else if (!sh->n)
+		kvip_buf_puts(sh->out,
+			      "No LoadBalancer Service is known: see `show kubevip cluster`.\n");
+	return 0;
+}
+
+static const char *const service_headings[] = { "Cluster",   "Service", "Address",
+						"Block",     "Policy",  "Ready",
+						"Next hops", "Why",     NULL };
+
+static const struct kvip_show_ops service_ops = {
+	.bytes = sizeof(struct show),
+	.headings = service_headings,
+	.open = open_services,
+	.walk = walk_services,
+	.close = close_services,
+};
+
+struct kvip_show_job *kvip_show_services_begin(const struct kvip_show_ctx *s, const char *only,
+					       bool json, struct kvip_buf *out)
+{
+	struct kvip_show_job *j = kvip_show_job_new(&service_ops, s, json, out);
+	struct show *sh = (struct show *)j;
+
+	if (j && only)
+		snprintf(sh->only, sizeof(sh->only), "%s", only);
+	return j;
 }
 
 int kvip_show_services(const struct kvip_show_ctx *s, const char *only, bool json,
 		       struct kvip_buf *out)
 {
-	static const char *const headings[] = { "Cluster",   "Service", "Address",
-						"Block",     "Policy",  "Ready",
-						"Next hops", "Why",     NULL };
-	struct show sh = { .s = s, .only = only };
-	struct kvip_columns t;
-
-	if (json)
-		return services_json(s, only, out);
-	sh.table = &t;
-	kvip_columns_init(&t, headings, KVIP_MAX_SHOW_BYTES);
-	if (s->engine)
-		kvip_engine_each_claim(s->engine, on_claim, &sh);
-	if (sh.n)
-		kvip_show_table(&t, out);
-	else
-		kvip_columns_done(&t);
-	kvip_show_legend_render(&sh.legend, out);
-	if (!sh.n && only)
-		kvip_buf_printf(
-			out, "No LoadBalancer Service %s is known (write NAMESPACE/NAME).\n", only);
-	else if (!sh.n)
-		kvip_buf_puts(out,
-			      "No LoadBalancer Service is known: see `show kubevip cluster`.\n");
-	return out->err;
+	return kvip_show_job_run(kvip_show_services_begin(s, only, json, out));
 }
+
+void kvip_show_json_services(const struct kvip_show_ctx *s, const char *only, struct kvip_jsonw *w)
+{
+	struct show sh = { .s = s, .json = w };
+
+	if (only)
+		snprintf(sh.only, sizeof(sh.only), "%s", only);
+	kvip_jsonw_array(w, "services");
+	while (walk_services((struct kvip_show_job *)&sh, UINT_MAX))
+		;
+	kvip_jsonw_end(w);
+}
+
+/* ---- nodes ---- */
 
 static const char *ready_word(enum kvip_ready ready)
 {
@@ -221,46 +243,74 @@ static bool on_node(void *ctx, const struct kvip_node_view *v)
 	return true;
 }
 
+/* First how many VIPs go through whom, then the nodes. */
+static bool walk_nodes(struct kvip_show_job *j, unsigned int max)
+{
+	struct show *sh = (struct show *)j;
+	struct kvip_engine *e = sh->s->engine;
+
+	if (!e)
+		return false;
+	if (!sh->uses)
+		sh->uses = kvip_engine_uses_new();
+	if (!sh->uses)
+		return false;
+	if (!sh->counted) {
+		sh->counted = !kvip_engine_count_uses(e, sh->uses, max);
+		return true;
+	}
+	return kvip_engine_each_node_some(e, &sh->at, sh->uses, max, on_node, sh);
+}
+
+static void open_nodes(struct kvip_show_job *j)
+{
+	kvip_jsonw_array(j->json, "nodes");
+}
+
+static int close_nodes(struct kvip_show_job *j)
+{
+	if (j->json)
+		kvip_jsonw_end(j->json);
+	else if (!j->n)
+		kvip_buf_puts(j->out, "No node is known: see `show kubevip cluster`.\n");
+	return j->s->engine && !((struct show *)j)->uses ? -ENOMEM : 0;
+}
+
+static void done_nodes(struct kvip_show_job *j)
+{
+	kvip_engine_uses_free(((struct show *)j)->uses);
+}
+
+static const char *const node_headings[] = { "Cluster", "Node",   "Ready", "Addresses",
+					     "VIPs",    "Blocks", NULL };
+
+static const struct kvip_show_ops node_ops = {
+	.bytes = sizeof(struct show),
+	.headings = node_headings,
+	.open = open_nodes,
+	.walk = walk_nodes,
+	.close = close_nodes,
+	.done = done_nodes,
+};
+
+struct kvip_show_job *kvip_show_nodes_begin(const struct kvip_show_ctx *s, bool json,
+					    struct kvip_buf *out)
+{
+	return kvip_show_job_new(&node_ops, s, json, out);
+}
+
+int kvip_show_nodes(const struct kvip_show_ctx *s, bool json, struct kvip_buf *out)
+{
+	return kvip_show_job_run(kvip_show_nodes_begin(s, json, out));
+}
+
 void kvip_show_json_nodes(const struct kvip_show_ctx *s, struct kvip_jsonw *w)
 {
 	struct show sh = { .s = s, .json = w };
 
 	kvip_jsonw_array(w, "nodes");
-	if (s->engine)
-		kvip_engine_each_node(s->engine, on_node, &sh);
+	while (walk_nodes((struct kvip_show_job *)&sh, UINT_MAX))
+		;
 	kvip_jsonw_end(w);
-}
-
-static int nodes_json(const struct kvip_show_ctx *s, struct kvip_buf *out)
-{
-	struct kvip_jsonw w;
-
-	kvip_jsonw_init(&w, out);
-	kvip_jsonw_object(&w, NULL);
-	kvip_show_json_nodes(s, &w);
-	kvip_jsonw_end(&w);
-	return kvip_jsonw_finish(&w);
-}
-
-int kvip_show_nodes(const struct kvip_show_ctx *s, bool json, struct kvip_buf *out)
-{
-	static const char *const headings[] = { "Cluster", "Node",   "Ready", "Addresses",
-						"VIPs",    "Blocks", NULL };
-	struct show sh = { .s = s };
-	struct kvip_columns t;
-
-	if (json)
-		return nodes_json(s, out);
-	sh.table = &t;
-	kvip_columns_init(&t, headings, KVIP_MAX_SHOW_BYTES);
-	if (s->engine)
-		kvip_engine_each_node(s->engine, on_node, &sh);
-	if (sh.n)
-		kvip_show_table(&t, out);
-	else
-		kvip_columns_done(&t);
-	kvip_show_legend_render(&sh.legend, out);
-	if (!sh.n)
-		kvip_buf_puts(out, "No node is known: see `show kubevip cluster`.\n");
-	return out->err;
+	kvip_engine_uses_free(sh.uses);
 }

@@ -80,7 +80,7 @@ static struct kvip_claim_view claim(const char *name, const struct kvip_addr *a,
 
 /* .1 installed with two of three next hops, .2 without endpoints, .3 held and restored, .4 kept by
  * T0 alone */
-void kvip_engine_each_vip(struct kvip_engine *e, kvip_vip_fn *fn, void *fn_ctx)
+static void each_vip(struct kvip_engine *e, kvip_vip_fn *fn, void *fn_ctx)
 {
 	struct kvip_addr a = addr("192.168.77.1");
 	struct kvip_claim_view claims[2] = { claim("web", &a, KVIP_REASON_SELECTED),
@@ -143,11 +143,11 @@ bool kvip_engine_show_vip(struct kvip_engine *e, const struct kvip_prefix *p, kv
 {
 	struct search s = { .p = p, .fn = fn, .ctx = fn_ctx };
 
-	kvip_engine_each_vip(e, search_vip, &s);
+	each_vip(e, search_vip, &s);
 	return s.found;
 }
 
-void kvip_engine_each_claim(struct kvip_engine *e, kvip_claim_fn *fn, void *fn_ctx)
+static void each_claim(struct kvip_engine *e, kvip_claim_fn *fn, void *fn_ctx)
 {
 	struct kvip_addr a = addr("192.168.77.1");
 	struct kvip_claim_view v = claim("web", &a, KVIP_REASON_SELECTED);
@@ -166,7 +166,7 @@ void kvip_engine_each_claim(struct kvip_engine *e, kvip_claim_fn *fn, void *fn_c
 	fn(fn_ctx, &v);
 }
 
-void kvip_engine_each_node(struct kvip_engine *e, kvip_node_fn *fn, void *fn_ctx)
+static void each_node(struct kvip_engine *e, kvip_node_fn *fn, void *fn_ctx)
 {
 	static const char *const block[] = { "web" };
 	enum kvip_reason reason[] = { KVIP_REASON_SELECTED };
@@ -292,7 +292,7 @@ bool kvip_recon_find(struct kvip_recon *r, uint32_t vrf_id, const struct kvip_pr
 	return kvip_prefix_cmp(p, &held) == 0 ? find("192.168.77.3", v) : false;
 }
 
-void kvip_recon_each(struct kvip_recon *r, kvip_route_fn *fn, void *fn_ctx)
+static void each_route(struct kvip_recon *r, kvip_route_fn *fn, void *fn_ctx)
 {
 	static const char *const vips[] = { "192.168.77.1", "192.168.77.3", "192.168.77.4" };
 	struct kvip_route_view v;
@@ -313,7 +313,7 @@ bool kvip_recon_find_nexthop(struct kvip_recon *r, const struct kvip_addr *a,
 	return true;
 }
 
-void kvip_recon_get_summary(struct kvip_recon *r, struct kvip_recon_summary *sum)
+static void get_summary(struct kvip_recon *r, struct kvip_recon_summary *sum)
 {
 	(void)r;
 	*sum = (struct kvip_recon_summary){ .sink_up = !troubled,
@@ -333,6 +333,115 @@ void kvip_recon_get_summary(struct kvip_recon *r, struct kvip_recon_summary *sum
 	sum->by_state[KVIP_ROUTE_REFUSED] = 3;
 	sum->by_reason[KVIP_REASON_NOT_REDISTRIBUTED] = 2;
 	sum->by_reason[KVIP_REASON_POLICY_DENIES] = 1;
+}
+
+/* A part of one of the lists above: behind the first @skip, at most @left. */
+struct cut {
+	unsigned int skip, left, shown;
+	bool more;
+	void *fn, *ctx;
+};
+
+/* Return: is this one shown? */
+static bool is_in(struct cut *c)
+{
+	if (c->skip) {
+		c->skip--;
+		return false;
+	}
+	c->more = c->left == 0;
+	if (c->more)
+		return false;
+	c->left--;
+	c->shown++;
+	return true;
+}
+
+#define CUT(name, type)                                                                            \
+	static bool name(void *cut, const type *v)                                                 \
+	{                                                                                          \
+		struct cut *c = cut;                                                               \
+		bool (*fn)(void *, const type *) = c->fn;                                          \
+                                                                                                   \
+		if (is_in(c))                                                                      \
+			return fn(c->ctx, v);                                                      \
+		return !c->more;                                                                   \
+	}
+CUT(cut_vip, struct kvip_vip_view)
+CUT(cut_claim, struct kvip_claim_view)
+CUT(cut_node, struct kvip_node_view)
+CUT(cut_route, struct kvip_route_view)
+
+/* Where a walk stands is a number here, kept in some byte of the position. */
+bool kvip_engine_each_vip_some(struct kvip_engine *e, struct kvip_vip_at *at, unsigned int max,
+			       kvip_vip_fn *fn, void *fn_ctx)
+{
+	struct cut c = { .skip = at->prefix.len, .left = max, .fn = fn, .ctx = fn_ctx };
+
+	each_vip(e, cut_vip, &c);
+	at->prefix.len += (uint8_t)c.shown;
+	return c.more;
+}
+
+bool kvip_engine_each_claim_some(struct kvip_engine *e, struct kvip_object_at *at, unsigned int max,
+				 kvip_claim_fn *fn, void *fn_ctx)
+{
+	struct cut c = { .skip = (uint8_t)at->key[0], .left = max, .fn = fn, .ctx = fn_ctx };
+
+	each_claim(e, cut_claim, &c);
+	at->key[0] += (char)c.shown;
+	return c.more;
+}
+
+struct kvip_node_uses {
+	unsigned int counted;
+};
+
+struct kvip_node_uses *kvip_engine_uses_new(void)
+{
+	return kvip_calloc(1, sizeof(struct kvip_node_uses));
+}
+
+void kvip_engine_uses_free(struct kvip_node_uses *u)
+{
+	kvip_free(u);
+}
+
+bool kvip_engine_count_uses(struct kvip_engine *e, struct kvip_node_uses *u, unsigned int max)
+{
+	ck_assert_ptr_eq(e, &engine);
+	u->counted += max < 3 ? max : 3;
+	return u->counted < 3;
+}
+
+bool kvip_engine_each_node_some(struct kvip_engine *e, struct kvip_object_at *at,
+				const struct kvip_node_uses *u, unsigned int max, kvip_node_fn *fn,
+				void *fn_ctx)
+{
+	struct cut c = { .skip = (uint8_t)at->key[0], .left = max, .fn = fn, .ctx = fn_ctx };
+
+	ck_assert_uint_ge(u->counted, 3);
+	each_node(e, cut_node, &c);
+	at->key[0] += (char)c.shown;
+	return c.more;
+}
+
+bool kvip_recon_each_some(struct kvip_recon *r, struct kvip_recon_at *at, unsigned int max,
+			  kvip_route_fn *fn, void *fn_ctx)
+{
+	struct cut c = { .skip = at->prefix.len, .left = max, .fn = fn, .ctx = fn_ctx };
+
+	each_route(r, cut_route, &c);
+	at->prefix.len += (uint8_t)c.shown;
+	return c.more;
+}
+
+bool kvip_recon_sum_some(struct kvip_recon *r, struct kvip_recon_at *at, unsigned int max,
+			 struct kvip_recon_summary *sum)
+{
+	get_summary(r, sum);
+	at->prefix.len += (uint8_t)(max < 3 ? max : 3);
+	return at->prefix.len < 3;
 }
 
 const char *kvip_route_state_word(enum kvip_route_state s)
@@ -755,6 +864,74 @@ START_TEST(every_page_has_text)
 }
 END_TEST
 
+/* Those of the pages that may be long. */
+static struct kvip_show_job *begin_page(int i, bool json, struct kvip_buf *to)
+{
+	struct kvip_prefix one = host("192.168.77.1"), none = host("10.0.0.1");
+
+	switch (i) {
+	case 0:
+		return kvip_show_overview_begin(&ctx, json, to);
+	case 1:
+		return kvip_show_vips_begin(&ctx, NULL, json, to);
+	case 2:
+		return kvip_show_vips_begin(&ctx, &one, json, to);
+	case 3:
+		return kvip_show_vips_begin(&ctx, &none, json, to);
+	case 4:
+		return kvip_show_services_begin(&ctx, NULL, json, to);
+	case 5:
+		return kvip_show_services_begin(&ctx, "prod/none", json, to);
+	default:
+		return kvip_show_nodes_begin(&ctx, json, to);
+	}
+}
+
+START_TEST(pages_in_slices_are_the_same)
+{
+	struct kvip_buf sliced;
+	struct kvip_show_job *j;
+
+	kvip_buf_init(&sliced, 1 << 20);
+	for (int i = 0; i < 7; i++) {
+		for (unsigned int max = 1; max < 4; max++) {
+			unsigned int steps = 1;
+			int rc;
+
+			ck_assert_int_eq(page(i, _i), 0);
+			j = begin_page(i, _i, &sliced);
+			while ((rc = kvip_show_job_step(j, max)) > 0)
+				steps++;
+			ck_assert_int_eq(rc, 0);
+			kvip_show_job_free(j);
+			ck_assert_uint_ge(steps, max == 1 ? 5 : 4);
+			ck_assert_str_eq(kvip_buf_str(&sliced), kvip_buf_str(&out));
+			kvip_buf_reset(&sliced);
+			kvip_buf_reset(&out);
+		}
+	}
+	kvip_buf_done(&sliced);
+}
+END_TEST
+
+/* An answer that nobody waits for any more. */
+START_TEST(a_page_can_be_given_up_at_any_slice)
+{
+	for (int i = 0; i < 7; i++) {
+		for (int steps = 0; steps < 12; steps++) {
+			struct kvip_show_job *j = begin_page(i, _i, &out);
+			int rc = 1;
+
+			for (int k = 0; k < steps && rc > 0; k++)
+				rc = kvip_show_job_step(j, 1);
+			kvip_show_job_free(j);
+			kvip_buf_reset(&out);
+		}
+	}
+	kvip_show_job_free(NULL);
+}
+END_TEST
+
 START_TEST(memory_may_run_out_anywhere)
 {
 	for (int i = 0; i < 10; i++)
@@ -803,6 +980,8 @@ int main(void)
 	tcase_add_test(t, node_mode_has_troubles_of_its_own);
 	tcase_add_test(t, trouble_stands_in_the_first_line);
 	tcase_add_test(t, every_page_has_text);
+	tcase_add_loop_test(t, pages_in_slices_are_the_same, 0, 2);
+	tcase_add_loop_test(t, a_page_can_be_given_up_at_any_slice, 0, 2);
 	tcase_add_test(t, memory_may_run_out_anywhere);
 	tcase_add_test(t, a_page_has_a_ceiling);
 	tcase_add_test(t, vips_for_other_forms);
