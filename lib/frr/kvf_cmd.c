@@ -134,6 +134,18 @@ static bool is_inject_bgp(int argc, const char *const *argv)
 	return argc == 2 && strcmp(argv[0], "inject") == 0 && strcmp(argv[1], "bgp") == 0;
 }
 
+static void enter(void)
+{
+	if (table.hooks->enter)
+		table.hooks->enter();
+}
+
+static void leave(const char *what)
+{
+	if (table.hooks->leave)
+		table.hooks->leave(what);
+}
+
 static int run_config(const struct cmd_element *el, struct vty *vty, int argc,
 		      struct cmd_token *argv[])
 {
@@ -144,10 +156,12 @@ static int run_config(const struct cmd_element *el, struct vty *vty, int argc,
 
 	for (int i = skip; i < argc && n < CMD_ARGC_MAX; i++)
 		words[n++] = word_of(argv[i]);
+	enter();
 	if (!c->negate && !table.hooks->in_bgpd && is_inject_bgp(n, words))
 		rc = kvip_err_set(&err, -EINVAL, KVF_INJECT_BGP_REFUSED);
 	else
 		rc = table.hooks->conf_line(vty, n, words, c->negate, &err);
+	leave("configuration line");
 	if (rc < 0)
 		complain(vty, &err, rc);
 	if (rc)
@@ -173,16 +187,14 @@ static bool wants_json(int argc, struct cmd_token *argv[])
 	return last->type == WORD_TKN && strcmp(last->text, "json") == 0;
 }
 
-static int run_show(const struct cmd_element *el, struct vty *vty, int argc,
-		    struct cmd_token *argv[])
+static int show(enum kvf_show what, const char *arg, bool json, struct vty *vty)
 {
 	struct kvip_err err = { "" };
 	struct kvip_buf out;
 	int rc;
 
 	kvip_buf_init(&out, KVIP_MAX_SHOW_BYTES);
-	rc = table.hooks->show(command_of(el)->code, argument(argc, argv), wants_json(argc, argv),
-			       &out, &err);
+	rc = table.hooks->show(what, arg, json, &out, &err);
 	if (rc)
 		complain(vty, &err, rc);
 	else if (out.len)
@@ -191,12 +203,28 @@ static int run_show(const struct cmd_element *el, struct vty *vty, int argc,
 	return rc ? CMD_WARNING : CMD_SUCCESS;
 }
 
+static int run_show(const struct cmd_element *el, struct vty *vty, int argc,
+		    struct cmd_token *argv[])
+{
+	int (*give)(enum kvf_show, const char *, bool,
+		    struct vty *) = table.hooks->answer ? table.hooks->answer : show;
+	int rc;
+
+	enter();
+	rc = give(command_of(el)->code, argument(argc, argv), wants_json(argc, argv), vty);
+	leave("show");
+	return rc;
+}
+
 static int run_order(const struct cmd_element *el, struct vty *vty, int argc,
 		     struct cmd_token *argv[])
 {
 	struct kvip_err err = { "" };
-	int rc = table.hooks->order(command_of(el)->code, argument(argc, argv), &err);
+	int rc;
 
+	enter();
+	rc = table.hooks->order(command_of(el)->code, argument(argc, argv), &err);
+	leave("order");
 	if (rc) {
 		complain(vty, &err, rc);
 		return CMD_WARNING;

@@ -56,11 +56,17 @@ struct kvf_cmd_hooks {
 	/** show - @arg: as the command names it, or NULL. Return: 0; negative with @err. */
 	int (*show)(enum kvf_show what, const char *arg, bool json, struct kvip_buf *out,
 		    struct kvip_err *err);
+	/** answer - the same, and print it, now or in slices. Return: what a command handler does.
+	 * NULL: show() is printed. */
+	int (*answer)(enum kvf_show what, const char *arg, bool json, struct vty *vty);
 	/** order - Return: 0 with a sentence in @err for who gave it (may be ""); negative with
 	 * @err. */
 	int (*order)(enum kvf_order what, const char *arg, struct kvip_err *err);
 	/** debug - categories in force: bit per enum kvip_debug. */
 	void (*debug)(unsigned int mask);
+	/** around each command; @what: static text. Both or neither. */
+	void (*enter)(void);
+	void (*leave)(const char *what);
 	bool in_bgpd; /* `inject bgp` is allowed; `show debugging` belongs to bgpd */
 };
 

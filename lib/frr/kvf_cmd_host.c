@@ -6,6 +6,7 @@
  * Thread: T0. A configuration line changes the draft only; kvf_host publishes it when it has
  * settled.
  */
+#include "frr/kvf_answer.h"
 #include "frr/kvf_check.h"
 #include "frr/kvf_cmd.h"
 #include "frr/kvf_explain.h"
@@ -16,7 +17,9 @@
 
 #include "vip/kvip_show.h"
 
+#include "command.h"
 #include "log.h"
+#include "vty.h"
 
 #include <errno.h>
 #include <time.h>
@@ -128,6 +131,37 @@ static void look(struct kvip_show_ctx *s)
 	};
 }
 
+static struct kvip_show_job *begin_vips(const struct kvip_show_ctx *s, const char *arg, bool json,
+					struct kvip_buf *out)
+{
+	struct kvip_prefix only;
+
+	if (arg && kvip_prefix_parse(arg, &only))
+		return NULL;
+	return kvip_show_vips_begin(s, arg ? &only : NULL, json, out);
+}
+
+/* Those that may be long. NULL: not one of them, or something is wrong, which show() says. */
+static struct kvip_show_job *begin(enum kvf_show what, const char *arg, bool json,
+				   struct kvip_buf *out)
+{
+	struct kvip_show_ctx s;
+
+	look(&s);
+	switch (what) {
+	case KVF_SHOW_OVERVIEW:
+		return kvip_show_overview_begin(&s, json, out);
+	case KVF_SHOW_VIP:
+		return begin_vips(&s, arg, json, out);
+	case KVF_SHOW_SERVICE:
+		return kvip_show_services_begin(&s, arg, json, out);
+	case KVF_SHOW_NODE:
+		return kvip_show_nodes_begin(&s, json, out);
+	default:
+		return NULL;
+	}
+}
+
 static int show(enum kvf_show what, const char *arg, bool json, struct kvip_buf *out,
 		struct kvip_err *err)
 {
@@ -157,6 +191,24 @@ static int show(enum kvf_show what, const char *arg, bool json, struct kvip_buf 
 		return kvf_check_show(json, out);
 	}
 	return -EINVAL;
+}
+
+static int answer(enum kvf_show what, const char *arg, bool json, struct vty *vty)
+{
+	struct kvf_answer *a = kvf_answer_new();
+	struct kvip_show_job *job;
+	struct kvip_err err = { "" };
+	int rc;
+
+	if (!a) {
+		vty_out(vty, "%% %s\n", safe_strerror(ENOMEM));
+		return CMD_WARNING;
+	}
+	job = begin(what, arg, json, kvf_answer_out(a));
+	rc = job ? 0 : show(what, arg, json, kvf_answer_out(a), &err);
+	if (rc)
+		return kvf_answer_refuse(a, vty, err.text[0] ? err.text : safe_strerror(-rc));
+	return kvf_answer_give(a, vty, job);
 }
 
 static int give(enum kvf_order what, const char *arg, struct kvip_err *err)
@@ -207,8 +259,11 @@ int kvf_cmd_init(bool in_bgpd)
 		.conf_line = conf_line,
 		.conf_render = conf_render,
 		.show = show,
+		.answer = answer,
 		.order = kvf_yang_order,
 		.debug = debug,
+		.enter = kvf_host_enter,
+		.leave = kvf_host_leave,
 	};
 	static struct kvf_yang_hooks model = {
 		.conf = kvf_host_conf,

@@ -18,6 +18,7 @@
 #include "frr/kvf_host.h"
 
 #include "base/kvip_limits.h"
+#include "frr/kvf_answer.h"
 #include "frr/kvf_facts.h"
 #include "frr/kvf_record.h"
 #include "frr/kvf_turn.h"
@@ -87,16 +88,26 @@ static void write_log(void *ctx, enum kvip_log_level level, const char *line)
 	zlog(priority[level], "kubevip: %s", line);
 }
 
+void kvf_host_enter(void)
+{
+	kvip_meter_begin(&host.meter);
+}
+
+void kvf_host_leave(const char *what)
+{
+	kvip_meter_end(&host.meter, what);
+}
+
 static void enter(void *ctx)
 {
 	(void)ctx;
-	kvip_meter_begin(&host.meter);
+	kvf_host_enter();
 }
 
 static void leave(void *ctx, const char *what)
 {
 	(void)ctx;
-	kvip_meter_end(&host.meter, what);
+	kvf_host_leave(what);
 }
 
 /* ---- decisions and slices ---- */
@@ -401,6 +412,11 @@ void kvf_host_init(const struct kvf_host_options *options)
 		.leave = leave,
 	});
 	kvf_zebra_init(host.opt.loop, host.opt.privs, &zh);
+	kvf_answer_init(&(struct kvf_answer_options){
+		.loop = host.opt.loop,
+		.enter = kvf_host_enter,
+		.leave = kvf_host_leave,
+	});
 	if (!host.opt.in_bgpd)
 		kvf_facts_on_plist_change(kvf_host_conf_changed);
 }
@@ -461,6 +477,7 @@ void kvf_host_stop(void)
 {
 	if (!host.engine)
 		return;
+	kvf_answer_stop();
 	kvf_worker_stop();
 	kvf_event_cancel(&host.t_settle);
 	kvf_event_cancel(&host.t_facts);

@@ -65,6 +65,10 @@ struct kvip_engine *kvf_host_engine(void); /* NULL before kvf_host_start() */
 struct kvip_recon *kvf_host_recon(void);
 struct kvip_log *kvf_host_log(void);
 const struct kvip_meter *kvf_host_meter(void);
+/** kvf_host_enter, kvf_host_leave - around what we do on the main loop (rules R5); they nest. @what:
+ * static text. */
+void kvf_host_enter(void);
+void kvf_host_leave(const char *what);
 /** kvf_host_standby - who injects instead of us, or NULL. */
 const char *kvf_host_standby(void);
 void kvf_host_flush(bool on);
