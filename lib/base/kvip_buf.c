@@ -27,6 +27,16 @@ void kvip_buf_reset(struct kvip_buf *b)
 		b->data[0] = '\0';
 }
 
+void kvip_buf_drop(struct kvip_buf *b, size_t n)
+{
+	if (n > b->len)
+		n = b->len;
+	if (!n)
+		return;
+	b->len -= n;
+	memmove(b->data, b->data + n, b->len + 1);
+}
+
 static int fail(struct kvip_buf *b, int err)
 {
 	size_t max_bytes = b->max_bytes;

@@ -27,6 +27,8 @@ void kvip_buf_init(struct kvip_buf *b, size_t max_bytes);
 void kvip_buf_done(struct kvip_buf *b);
 /** kvip_buf_reset - forget contents and error, keep the memory. */
 void kvip_buf_reset(struct kvip_buf *b);
+/** kvip_buf_drop - forget the first @n bytes (at most all of them). */
+void kvip_buf_drop(struct kvip_buf *b, size_t n);
 /** kvip_buf_add - append @n bytes. Return: 0, -ENOMEM, -EMSGSIZE (ceiling). */
 int kvip_buf_add(struct kvip_buf *b, const void *data, size_t n);
 /** kvip_buf_puts - append a string, without its NUL. */

@@ -217,8 +217,8 @@ static int write_some(struct kvf_answer *a)
 	if (done < 0)
 		return ERRNO_IO_RETRY(errno) ? 0 : -errno;
 	a->written += (size_t)done;
-	if (waiting(a) == 0 && !a->no_memory) {
-		kvip_buf_reset(&a->out);
+	if (!a->no_memory && (waiting(a) == 0 || a->written >= BYTES_WAITING)) {
+		kvip_buf_drop(&a->out, a->written);
 		a->written = 0;
 	}
 	return 1;

@@ -38,6 +38,11 @@ void kvip_engine_lock_t0(struct kvip_engine *e)
 	atomic_fetch_sub(&e->waiters, 1);
 }
 
+bool kvip_engine_trylock(struct kvip_engine *e)
+{
+	return pthread_mutex_trylock(&e->lock) == 0;
+}
+
 void kvip_engine_unlock(struct kvip_engine *e)
 {
 	pthread_mutex_unlock(&e->lock);

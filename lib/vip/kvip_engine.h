@@ -229,7 +229,8 @@ struct kvip_engine_summary {
 };
 void kvip_engine_get_summary(struct kvip_engine *e, struct kvip_engine_summary *out);
 
-/** kvip_engine_cluster_seen - T0, locked: identity and wall time of the last proof of life, for the
- *  state file. Return: false while nothing is known. */
+/** kvip_engine_cluster_seen - T0: identity and wall time of the last proof of life, for the state file.
+ *  It is asked each second, and does not wait for T1, which may have been put to sleep with the lock
+ *  held. Return: false while nothing is known, or now and then: ask again. */
 bool kvip_engine_cluster_seen(struct kvip_engine *e, const char *cluster, char *identity,
 			      size_t size, kvip_wall *confirmed_s);

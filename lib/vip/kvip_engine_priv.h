@@ -75,6 +75,8 @@ struct kvip_engine {
 /* T1 takes the lock after whoever waits on T0; T0 says that it waits. */
 void kvip_engine_lock_t1(struct kvip_engine *e);
 void kvip_engine_lock_t0(struct kvip_engine *e);
+/** kvip_engine_trylock - for T0 where it can come again. */
+bool kvip_engine_trylock(struct kvip_engine *e);
 void kvip_engine_unlock(struct kvip_engine *e);
 
 static inline struct kvip_engine_cluster *kvip_engine_of(struct kvip_cluster *c)

@@ -311,7 +311,8 @@ bool kvip_engine_cluster_seen(struct kvip_engine *e, const char *cluster, char *
 	struct kvip_cluster *c;
 	bool known = false;
 
-	kvip_engine_lock_t0(e);
+	if (!kvip_engine_trylock(e))
+		return false;
 	c = kvip_table_cluster(&e->table, cluster);
 	ec = c ? kvip_engine_of(c) : NULL;
 	if (ec && c->live && ec->confirmed_s) {

@@ -136,6 +136,28 @@ static void burn(unsigned int ms)
 	while ((at.tv_sec - from.tv_sec) * 1000 + (at.tv_nsec - from.tv_nsec) / 1000000 < (long)ms);
 }
 
+START_TEST(a_buffer_forgets_from_the_front)
+{
+	struct kvip_buf b;
+
+	kvip_buf_init(&b, 16);
+	kvip_buf_drop(&b, 3); /* of nothing */
+	kvip_buf_puts(&b, "0123456789");
+	kvip_buf_drop(&b, 0);
+	ck_assert_str_eq(kvip_buf_str(&b), "0123456789");
+	kvip_buf_drop(&b, 4);
+	ck_assert_str_eq(kvip_buf_str(&b), "456789");
+	ck_assert_uint_eq(b.len, 6);
+	ck_assert_int_eq(kvip_buf_puts(&b, "abcdefghi"), 0); /* the ceiling is for what is there */
+	ck_assert_str_eq(kvip_buf_str(&b), "456789abcdefghi");
+	kvip_buf_drop(&b, 100);
+	ck_assert_str_eq(kvip_buf_str(&b), "");
+	ck_assert_int_eq(kvip_buf_puts(&b, "x"), 0);
+	ck_assert_str_eq(kvip_buf_str(&b), "x");
+	kvip_buf_done(&b);
+}
+END_TEST
+
 START_TEST(a_callback_of_50_ms_is_caught)
 {
 	struct kvip_meter m = { 0 };
@@ -167,6 +189,7 @@ int main(void)
 	tcase_add_test(t, containment);
 	tcase_add_test(t, what_can_never_be_a_vip);
 	tcase_add_test(t, a_buffer_has_a_ceiling_and_remembers_its_error);
+	tcase_add_test(t, a_buffer_forgets_from_the_front);
 	tcase_add_test(t, a_callback_of_50_ms_is_caught);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
