@@ -204,8 +204,9 @@ static kvip_msec client_step(struct kvip_engine_cluster *ec)
 	if (relist)
 		e->client_ops->relist(ec->client, e->now);
 	next = e->client_ops->step(ec->client, e->now);
-	if (e->now - ec->status_ms < KVIP_STATUS_EVERY_MS && ec->status_ms)
+	if (e->now - ec->status_ms < KVIP_STATUS_EVERY_MS && ec->status_ms && !ec->status_due)
 		return kvip_earlier(next, ec->status_ms + KVIP_STATUS_EVERY_MS);
+	ec->status_due = false;
 	e->client_ops->get_status(ec->client, ec->fresh);
 	kvip_engine_lock_t1(e);
 	*ec->status = *ec->fresh;

@@ -58,6 +58,7 @@ static void inner_end(void *ctx, enum kvip_kind kind)
 	struct kvip_engine_cluster *ec = ctx;
 
 	kvip_cache_refresh_end(fed_cache(ec), kind);
+	ec->status_due = true;
 	ec->listed[kind] = true;
 	ec->absent[kind] = false;
 	ec->c.relisted = true;
@@ -77,6 +78,7 @@ static void inner_absent(void *ctx, enum kvip_kind kind)
 	struct kvip_engine_cluster *ec = ctx;
 
 	fed_cache(ec);
+	ec->status_due = true;
 	ec->absent[kind] = true;
 	kvip_engine_note_cilium(ec);
 }
@@ -88,6 +90,7 @@ static void inner_identity(void *ctx, const char *uid)
 	bool changed;
 
 	fed_cache(ec);
+	ec->status_due = true;
 	ec->identity_known = true;
 	snprintf(ec->answers_as, sizeof(ec->answers_as), "%s", uid);
 	changed = kvip_identity_differs(c->identity, ec->answers_as);

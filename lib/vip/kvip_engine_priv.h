@@ -28,6 +28,7 @@ struct kvip_engine_cluster {
 	struct kvip_client *client;                /* T1's alone */
 	struct kvip_client_status *status, *fresh; /* a copy for T0; T1's scratch */
 	kvip_msec status_ms;
+	bool status_due; /* a list has ended, say: what is shown of it must not be older than that */
 	struct kvip_cache *shadow; /* fed by new credentials until they have synchronised */
 	bool listed[KVIP_KIND_MAX], absent[KVIP_KIND_MAX];
 	bool identity_known; /* read since the client was made */

@@ -217,6 +217,33 @@ START_TEST(test_client_is_kept)
 }
 END_TEST
 
+/* What the client says of itself is copied now and then, but never older than what came of it. */
+START_TEST(test_live_with_its_signs_of_life)
+{
+	struct eh *h = start();
+	struct kvip_cluster_view v;
+
+	eh_conf(h, CONF);
+	eh_step(h); /* the status is copied */
+	put_node("n1", EH_N1);
+	h->now += 10;
+	mandatory_listed(h);
+	eh_step(h);
+	v = eh_cluster(h);
+	ck_assert_int_eq(v.state, KVIP_CLUSTER_STARTING); /* Gateways have not said anything */
+	ck_assert_int_eq(v.client->kind[KVIP_KIND_NODE].state, KVIP_WATCH_WATCHING);
+	ck_assert_int_eq(v.client->kind[KVIP_KIND_GATEWAY].state, KVIP_WATCH_LISTING);
+	h->now += 10;
+	listed(h, KVIP_KIND_GATEWAY);
+	eh_step(h);
+	v = eh_cluster(h);
+	ck_assert_int_eq(v.state, KVIP_CLUSTER_LIVE);
+	ck_assert_int_eq(v.last_proof_ms, h->now - 10);
+	ck_assert_int_eq(v.client->kind[KVIP_KIND_GATEWAY].state, KVIP_WATCH_WATCHING);
+	stop(h);
+}
+END_TEST
+
 START_TEST(test_relist_order)
 {
 	struct eh *h = running(CONF);
@@ -536,6 +563,7 @@ int main(void)
 
 	tcase_add_test(tc, test_optional_kind_forbidden);
 	tcase_add_test(tc, test_client_is_kept);
+	tcase_add_test(tc, test_live_with_its_signs_of_life);
 	tcase_add_test(tc, test_relist_order);
 	tcase_add_test(tc, test_api_lost_and_held);
 	tcase_add_test(tc, test_api_lost_and_withdrawn);
