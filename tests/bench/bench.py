@@ -1,6 +1,6 @@
 """`make bench`: measure, print one JSON object a line (README.md says what each means).
 
-    /usr/bin/python3 tests/bench/bench.py --build DIR [--only a,b,c,d,e] [--runs N] [--samples N]
+    /usr/bin/python3 tests/bench/bench.py --build DIR [--only a,b,c,d,e,f] [--runs N] [--samples N]
 
 Figures are never a test: the exit status is 0 when they were measured, however they came out.
 """
@@ -19,6 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from tests.bench import module  # noqa: E402
 from tests.bench.figures import compared, figure, percentile  # noqa: E402
 from tests.bench.world import World, curl_seconds  # noqa: E402
 from tests.fakeapi import objects  # noqa: E402
@@ -259,19 +260,27 @@ def options() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", type=Path, required=True, help="build directory")
-    parser.add_argument("--only", default="b,a,e,c,d", help="letters of figures: a,b,c,d,e")
-    parser.add_argument("--runs", type=int, default=5, help="runs of (a) and (b)")
+    parser.add_argument("--only", default="b,a,e,c,d,f", help="letters of figures: a,b,c,d,e,f")
+    parser.add_argument("--runs", type=int, default=5, help="runs of (a), (b) and (f)")
     parser.add_argument("--samples", type=int, default=100, help="changes in each run of (a)")
     return parser.parse_args()
 
 
 def main() -> None:
-    """Measure what is wanted, (d) last because it only reads what the others left."""
+    """Measure what is wanted."""
     wanted = options()
     letters = set(wanted.only.split(","))
     if os.geteuid() != 0:
         raise SystemExit("bench: the lab needs root")
     gc.disable()  # a pause of ours would be taken for one of the daemon's
+    if letters - {"f"}:
+        measure_kubewatch(wanted, letters)
+    if "f" in letters:
+        module.measure(wanted.build, wanted.runs)
+
+
+def measure_kubewatch(wanted: argparse.Namespace, letters: set[str]) -> None:
+    """(a) to (e), (d) last because it only reads what the others left."""
     with World(wanted.build) as world:
         bench = Bench(world, wanted.runs, wanted.samples)
         parts = {
