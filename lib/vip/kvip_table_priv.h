@@ -57,8 +57,8 @@ enum kvip_vip_queue {
 };
 
 /*
- * One VIP. What is "in force" is the route that T0 has: nhs, holder, tag to resolution. It is there from the
- * first announcement (or from the state file) until a withdrawal has been posted.
+ * One VIP. What is "in force" is the route that T0 has: nhs, holder, and tag to resolution. It is
+ * there from the first announcement (or from the state file) until a withdrawal has been posted.
  */
 struct kvip_vip {
 	RB_ENTRY(kvip_vip) by_prefix;

@@ -15,6 +15,8 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Iterable, Iterator
 
+import pytest
+
 from tests.fakeapi import FakeApiProcess, Pki, objects
 from tests.lab import Lab, poll
 from tests.lab.seedlab import CLIENT_NETWORKS, lan, vips
@@ -286,6 +288,14 @@ class RouteMapLab(Peer):
         found = re.search(r"^router bgp .*?^exit$\n", text, re.M | re.S)
         if router_last and found:
             path.write_text(text.replace(found[0], "") + found[0])
+
+    def write_integrated(self) -> str:
+        """`write memory` in vtysh: returns what frr.conf is now. Afterwards bgpd has no own file."""
+        if not self.r1.vtysh_is_extended:
+            pytest.skip("vtysh's extension is not built")
+        (self.r1.etc / "bgpd.conf").unlink(missing_ok=True)
+        self.r1.vtysh("write memory")
+        return (self.r1.etc / "frr.conf").read_text()
 
     def kill(self, sig: int = signal.SIGTERM) -> None:
         """End bgpd."""

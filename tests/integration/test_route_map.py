@@ -435,6 +435,46 @@ def test_too_many_expressions(rmap: RouteMapLab) -> None:
     assert "match-limit" not in findings(rmap)
 
 
+def test_reloaded_by_frr_reload(rmap: RouteMapLab) -> None:
+    """Changed, removed and added in frr.conf that vtysh wrote: the peer sees attributes change."""
+    lines = entry("label tier=gold", "namespace prod")
+    rmap.use(*lines)
+    rmap.put(GOLD, tier="gold")
+    rmap.put(PLAIN, tier="silver")
+    rmap.wait_told(GOLD, **MATCHED)
+    rmap.wait_told(PLAIN, **PASSED_BY)
+    config = rmap.write_integrated()
+    silver = config.replace("label tier=gold", "label tier=silver")
+    with rmap.no_withdrawal(GOLD, PLAIN):
+        rmap.r1.reload(silver)
+        assert our_blocks(rmap) == {lines[0]: ["label tier=silver", "namespace prod"]}
+        rmap.wait_told(PLAIN, **MATCHED)
+        rmap.wait_told(GOLD, **PASSED_BY)
+        rmap.r1.reload(silver.replace(" match kubevip label tier=silver\n", ""))
+        assert our_blocks(rmap) == {lines[0]: ["namespace prod"]}
+        rmap.wait_told(GOLD, **MATCHED)
+        rmap.r1.reload(config)
+        rmap.wait_told(PLAIN, **PASSED_BY)
+    assert our_blocks(rmap) == {lines[0]: ["label tier=gold", "namespace prod"]}
+
+
+def test_booted_from_frr_conf(rmap: RouteMapLab) -> None:
+    """`vtysh -b`, with what `vtysh -c 'write memory'` left."""
+    rmap.use(*entry("label tier=gold"))
+    rmap.put(GOLD, tier="gold")
+    rmap.put(PLAIN)
+    rmap.wait_told(GOLD, **MATCHED)
+    rmap.wait_told(PLAIN, **PASSED_BY)
+    rmap.write_integrated()
+    running = rmap.running()
+    rmap.kill()
+    rmap.start()
+    rmap.r1.space.run(["vtysh", "-b"])
+    assert rmap.running() == running
+    rmap.wait_told(GOLD, **MATCHED)
+    rmap.wait_told(PLAIN, **PASSED_BY)
+
+
 # ---- restarts, and others on the router ----------------------------------------------------------
 
 
