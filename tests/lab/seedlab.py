@@ -322,6 +322,6 @@ class Lab:
         for family, clients in CLIENT_NETWORKS.items():
             poll(
                 lambda: clients in self.r1.kernel_routes(family),
-                30,
+                90,
                 f"r1 learned {clients} from r2, so the session is up",
             )
