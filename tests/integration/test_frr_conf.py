@@ -371,7 +371,7 @@ def test_started_in_the_middle_of_a_load(scene: Scene) -> None:
             pipe = path.open("w", buffering=1)
             pipe.write("".join(f"{x}\n" for x in text.splitlines() if x != LOWER))
             pipe.write("\n" * 5000)  # vtysh reads in blocks
-            poll(lambda: OURS[-1] in ours_in_bgpd(scene.r1), 5, "bgpd has the first lines")
+            poll(lambda: OURS[-1] in ours_in_bgpd(scene.r1), 30, "bgpd has the first lines")
             holds(lambda: OTHER in scene.r1.kernel_routes(4), 2.5, "the engine does not begin")
         finally:
             hidden.rename(socket)
