@@ -15,6 +15,7 @@
 #include "frr/kvf_rib.h"
 #include "frr/kvf_yang.h"
 
+#include "base/kvip_mem.h"
 #include "vip/kvip_show.h"
 
 #include "command.h"
@@ -82,17 +83,34 @@ static int look_up(void *ctx, const struct kvip_prefix *p, struct kvip_found *ou
 	return 0;
 }
 
+static void done_looking(void *ctx)
+{
+	struct lookup *l = ctx;
+
+	kvf_rib_close(&l->rib);
+	kvip_free(l);
+}
+
+static int open_lookup(struct kvip_lookup *out)
+{
+	struct lookup *l = kvip_calloc(1, sizeof(*l));
+	int rc = l ? kvf_rib_open(&l->rib) : -ENOMEM;
+
+	if (rc) {
+		kvip_free(l);
+		return rc;
+	}
+	*out = (struct kvip_lookup){ .find = look_up, .done = done_looking, .ctx = l };
+	return 0;
+}
+
 static int observe(const struct kvip_show_ctx *s, const struct kvip_prefix *only, bool json,
 		   struct kvip_buf *out)
 {
-	struct lookup l;
-	int rc = kvf_rib_open(&l.rib);
+	struct kvip_lookup l;
+	int rc = open_lookup(&l);
 
-	if (rc)
-		return rc;
-	rc = kvip_show_observe(s, only, look_up, &l, json, out);
-	kvf_rib_close(&l.rib);
-	return rc;
+	return rc ? rc : kvip_show_observe(s, only, &l, json, out);
 }
 
 static int explain_vip(const struct kvip_show_ctx *s, const char *arg, bool json,
@@ -131,14 +149,27 @@ static void look(struct kvip_show_ctx *s)
 	};
 }
 
-static struct kvip_show_job *begin_vips(const struct kvip_show_ctx *s, const char *arg, bool json,
-					struct kvip_buf *out)
+static struct kvip_show_job *begin_observe(const struct kvip_show_ctx *s,
+					   const struct kvip_prefix *only, bool json,
+					   struct kvip_buf *out)
+{
+	struct kvip_lookup l;
+
+	return open_lookup(&l) ? NULL : kvip_show_observe_begin(s, only, &l, json, out);
+}
+
+typedef struct kvip_show_job *prefix_begin_fn(const struct kvip_show_ctx *s,
+					      const struct kvip_prefix *only, bool json,
+					      struct kvip_buf *out);
+
+static struct kvip_show_job *begin_inside(prefix_begin_fn *fn, const struct kvip_show_ctx *s,
+					  const char *arg, bool json, struct kvip_buf *out)
 {
 	struct kvip_prefix only;
 
 	if (arg && kvip_prefix_parse(arg, &only))
 		return NULL;
-	return kvip_show_vips_begin(s, arg ? &only : NULL, json, out);
+	return fn(s, arg ? &only : NULL, json, out);
 }
 
 /* Those that may be long. NULL: not one of them, or something is wrong, which show() says. */
@@ -152,7 +183,9 @@ static struct kvip_show_job *begin(enum kvf_show what, const char *arg, bool jso
 	case KVF_SHOW_OVERVIEW:
 		return kvip_show_overview_begin(&s, json, out);
 	case KVF_SHOW_VIP:
-		return begin_vips(&s, arg, json, out);
+		return begin_inside(kvip_show_vips_begin, &s, arg, json, out);
+	case KVF_SHOW_OBSERVE:
+		return begin_inside(begin_observe, &s, arg, json, out);
 	case KVF_SHOW_SERVICE:
 		return kvip_show_services_begin(&s, arg, json, out);
 	case KVF_SHOW_NODE:

@@ -84,12 +84,21 @@ struct kvip_found {
 	const struct kvip_addr *nhs; /* lives until the next look-up */
 	size_t n;
 };
-/** Return: 0, negative errno: it cannot be said. */
-typedef int kvip_lookup_fn(void *ctx, const struct kvip_prefix *p, struct kvip_found *out);
+struct kvip_lookup {
+	/** find - Return: 0, negative errno: it cannot be said. */
+	int (*find)(void *ctx, const struct kvip_prefix *p, struct kvip_found *out);
+	void (*done)(void *ctx); /* no more questions, whatever happened; or NULL */
+	void *ctx;
+};
 /** kvip_show_observe - VIPs inside @only (NULL: all) beside the routes that others have for them.
  *  Return: also what @lookup failed with. */
 int kvip_show_observe(const struct kvip_show_ctx *s, const struct kvip_prefix *only,
-		      kvip_lookup_fn *lookup, void *ctx, bool json, struct kvip_buf *out);
+		      const struct kvip_lookup *lookup, bool json, struct kvip_buf *out);
+/** kvip_show_observe_begin - the same in slices; @lookup is copied. */
+struct kvip_show_job *kvip_show_observe_begin(const struct kvip_show_ctx *s,
+					      const struct kvip_prefix *only,
+					      const struct kvip_lookup *lookup, bool json,
+					      struct kvip_buf *out) KVIP_USE_RESULT;
 /** kvip_show_dry_run - findings, VIPs, Services and nodes one after the other; JSON: one object
  * with `vips`, `services`, `nodes` and `findings`. */
 int kvip_show_dry_run(const struct kvip_show_ctx *s, bool json, struct kvip_buf *out);

@@ -4,7 +4,7 @@
  *
  * The way to come from another speaker (Cilium, MetalLB): with `kubevip inject observe` nothing is
  * injected, and this says for each VIP whether the other one's route leads to the same nodes.
- * Thread: T0, only when asked: one look-up for each VIP, after the engine's lock is given back.
+ * Thread: T0, only when asked: one look-up for each VIP, while the engine's lock is not held.
  */
 #include "vip/kvip_show_priv.h"
 
@@ -34,6 +34,8 @@ static const struct {
 #undef X
 };
 
+#define LOOKS_A_SLICE 32
+
 struct wanted {
 	struct kvip_prefix prefix;
 	const struct kvip_nhset *nhs; /* one reference; NULL: not to be routed */
@@ -41,11 +43,14 @@ struct wanted {
 };
 
 struct show {
-	const struct kvip_show_ctx *s;
-	const struct kvip_prefix *only;
-	struct kvip_buf wanted; /* struct wanted after struct wanted */
-	struct kvip_jsonw *json;
-	struct kvip_columns *table;
+	struct kvip_show_job; /* first */
+	struct kvip_prefix only;
+	bool all;
+	struct kvip_vip_at vips;
+	struct kvip_lookup lookup;
+	int err; /* of a look-up */
+	struct wanted wanted[LOOKS_A_SLICE];
+	size_t n_wanted;
 	size_t count[STATE_MAX];
 };
 
@@ -54,12 +59,11 @@ static bool collect(void *ctx, const struct kvip_vip_view *v)
 	struct show *sh = ctx;
 	struct wanted w = { .prefix = v->prefix, .reason = v->reason };
 
-	if (sh->only && !kvip_prefix_covers(sh->only, &v->prefix))
+	if (!sh->all && !kvip_prefix_covers(&sh->only, &v->prefix))
 		return true;
 	if (v->routed)
 		w.nhs = kvip_nhset_ref(v->route->nhs);
-	if (kvip_buf_add(&sh->wanted, &w, sizeof(w)))
-		kvip_nhset_unref(w.nhs);
+	sh->wanted[sh->n_wanted++] = w;
 	return true;
 }
 
@@ -133,20 +137,18 @@ static void text_row(struct show *sh, const struct wanted *w, const struct kvip_
 	kvip_columns_cell(sh->table, "%s", kvip_reason_info(w->reason)->word);
 }
 
-/* Look everything up. Takes the references. */
-static int compare(struct show *sh, kvip_lookup_fn *lookup, void *ctx)
+/* Look the slice's up. Takes the references. */
+static void compare(struct show *sh)
 {
-	const struct wanted *w = (const struct wanted *)(void *)sh->wanted.data;
-	size_t n = sh->wanted.len / sizeof(*w);
-	int rc = 0;
+	const struct wanted *w = sh->wanted;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < sh->n_wanted; i++) {
 		struct kvip_found f = { 0 };
 		enum state state;
 
-		if (!rc)
-			rc = lookup(ctx, &w[i].prefix, &f);
-		if (!rc) {
+		if (!sh->err)
+			sh->err = sh->lookup.find(sh->lookup.ctx, &w[i].prefix, &f);
+		if (!sh->err) {
 			state = judge(sh, &w[i], &f);
 			sh->count[state]++;
 			if (sh->json)
@@ -156,57 +158,89 @@ static int compare(struct show *sh, kvip_lookup_fn *lookup, void *ctx)
 		}
 		kvip_nhset_unref(w[i].nhs);
 	}
-	return rc;
+	sh->n_wanted = 0;
 }
 
-static int show_json(struct show *sh, kvip_lookup_fn *lookup, void *ctx, struct kvip_buf *out)
+static void open_vips(struct kvip_show_job *j)
 {
-	struct kvip_jsonw j;
-	int rc;
-
-	sh->json = &j;
-	kvip_jsonw_init(&j, out);
-	kvip_jsonw_object(&j, NULL);
-	kvip_jsonw_object(&j, "vips");
-	rc = compare(sh, lookup, ctx);
-	kvip_jsonw_end(&j);
-	kvip_jsonw_object(&j, "counts");
-	for (int i = 0; i < STATE_MAX; i++)
-		kvip_jsonw_uint(&j, states[i].word, sh->count[i]);
-	kvip_jsonw_end(&j);
-	kvip_jsonw_end(&j);
-	return rc ? rc : kvip_jsonw_finish(&j);
+	kvip_jsonw_object(j->json, "vips");
 }
 
-static int show_text(struct show *sh, kvip_lookup_fn *lookup, void *ctx, struct kvip_buf *out)
+static bool walk(struct kvip_show_job *j, unsigned int max)
+{
+	struct show *sh = (struct show *)j;
+	bool more;
+
+	if (!sh->s->engine)
+		return false;
+	if (max > LOOKS_A_SLICE)
+		max = LOOKS_A_SLICE;
+	more = kvip_engine_each_vip_some(sh->s->engine, &sh->vips, max, collect, sh);
+	compare(sh);
+	return more && !sh->err;
+}
+
+static int close_vips(struct kvip_show_job *j)
+{
+	struct show *sh = (struct show *)j;
+
+	if (sh->json) {
+		kvip_jsonw_end(sh->json);
+		kvip_jsonw_object(sh->json, "counts");
+		for (int i = 0; i < STATE_MAX; i++)
+			kvip_jsonw_uint(sh->json, states[i].word, sh->count[i]);
+		kvip_jsonw_end(sh->json);
+		return sh->err;
+	}
+	kvip_buf_puts(sh->out, "\n");
+	for (int i = 0; i < STATE_MAX; i++)
+		if (sh->count[i])
+			kvip_buf_printf(sh->out, "  %5zu %-16s %s\n", sh->count[i], states[i].word,
+					states[i].text);
+	return sh->err;
+}
+
+static void done(struct kvip_show_job *j)
+{
+	struct show *sh = (struct show *)j;
+
+	if (sh->lookup.done)
+		sh->lookup.done(sh->lookup.ctx);
+}
+
+struct kvip_show_job *kvip_show_observe_begin(const struct kvip_show_ctx *s,
+					      const struct kvip_prefix *only,
+					      const struct kvip_lookup *lookup, bool json,
+					      struct kvip_buf *out)
 {
 	static const char *const headings[] = { "VIP", "State", "Would be via", "Is via", "Proto",
 						"Why", NULL };
-	struct kvip_columns t;
-	int rc;
+	static const struct kvip_show_ops ops = {
+		.bytes = sizeof(struct show),
+		.headings = headings,
+		.open = open_vips,
+		.walk = walk,
+		.close = close_vips,
+		.done = done,
+	};
+	struct kvip_show_job *j = kvip_show_job_new(&ops, s, json, out);
+	struct show *sh = (struct show *)j;
 
-	sh->table = &t;
-	kvip_columns_init(&t, headings, KVIP_MAX_SHOW_BYTES);
-	rc = compare(sh, lookup, ctx);
-	kvip_show_table(&t, out);
-	kvip_buf_puts(out, "\n");
-	for (int i = 0; i < STATE_MAX; i++)
-		if (sh->count[i])
-			kvip_buf_printf(out, "  %5zu %-16s %s\n", sh->count[i], states[i].word,
-					states[i].text);
-	return rc ? rc : out->err;
+	if (!j) {
+		if (lookup->done)
+			lookup->done(lookup->ctx);
+		return NULL;
+	}
+	sh->lookup = *lookup;
+	sh->all = !only;
+	if (only)
+		sh->only = *only;
+	j->n = 1; /* headings even above nothing */
+	return j;
 }
 
 int kvip_show_observe(const struct kvip_show_ctx *s, const struct kvip_prefix *only,
-		      kvip_lookup_fn *lookup, void *ctx, bool json, struct kvip_buf *out)
+		      const struct kvip_lookup *lookup, bool json, struct kvip_buf *out)
 {
-	struct show sh = { .s = s, .only = only };
-	int rc;
-
-	kvip_buf_init(&sh.wanted, KVIP_MAX_VIPS * sizeof(struct wanted));
-	if (s->engine)
-		kvip_engine_each_vip(s->engine, collect, &sh);
-	rc = json ? show_json(&sh, lookup, ctx, out) : show_text(&sh, lookup, ctx, out);
-	kvip_buf_done(&sh.wanted);
-	return rc;
+	return kvip_show_job_run(kvip_show_observe_begin(s, only, lookup, json, out));
 }

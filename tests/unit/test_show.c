@@ -31,7 +31,8 @@ static bool troubled;
 static bool node_mode; /* `inject bgp`: this router is node2; .1 is announced */
 
 static struct kvip_addr addrs[3];
-static const struct kvip_nhset three = { .id = 7, .n = 3, .addrs = addrs };
+static struct kvip_nhsets *nhsets;
+static const struct kvip_nhset *three;
 static const struct kvip_nhset two = { .id = 8, .n = 2, .addrs = addrs };
 
 static struct kvip_addr addr(const char *text)
@@ -53,7 +54,7 @@ static struct kvip_route route(const char *vip)
 {
 	struct kvip_route r = { .id = { .prefix = host(vip), .distance = 15 },
 				.tag = 77,
-				.nhs = &three };
+				.nhs = three };
 
 	r.cluster = "lab";
 	return r;
@@ -71,7 +72,7 @@ static struct kvip_claim_view claim(const char *name, const struct kvip_addr *a,
 		.reason = reason,
 		.advertise = reason == KVIP_REASON_SELECTED ? "web" : NULL,
 		.source = a ? "load-balancer" : NULL,
-		.nhs = reason == KVIP_REASON_SELECTED ? &three : NULL,
+		.nhs = reason == KVIP_REASON_SELECTED ? three : NULL,
 		.created_s = WALL - 3600,
 		.endpoints_usable = 2,
 		.endpoints_total = 3,
@@ -485,11 +486,17 @@ static void setup(void)
 	};
 	troubled = node_mode = false;
 	conf.inject = KVIP_INJECT_ZEBRA;
+	nhsets = kvip_nhsets_new();
+	three = kvip_nhset_get(nhsets, addrs, 3);
+	ck_assert_ptr_nonnull(three);
 }
 
 static void teardown(void)
 {
 	kvip_buf_done(&out);
+	kvip_nhset_unref(three);
+	ck_assert_uint_eq(kvip_nhsets_count(nhsets), 0);
+	kvip_nhsets_free(nhsets);
 	ck_assert_int_eq(kvip_mem_live(), 0);
 }
 
@@ -812,6 +819,39 @@ START_TEST(trouble_stands_in_the_first_line)
 END_TEST
 
 /* Every page in turn. */
+/* What others have: .1 as the engine wants it, .2 somewhere else, the rest not at all. */
+static int asking, broken_lookup;
+
+static int look_up(void *fn_ctx, const struct kvip_prefix *p, struct kvip_found *f)
+{
+	struct kvip_prefix first = host("192.168.77.1"), second = host("192.168.77.2");
+
+	ck_assert_ptr_eq(fn_ctx, &asking);
+	ck_assert_int_eq(asking, 1);
+	if (broken_lookup)
+		return -EIO;
+	if (kvip_prefix_cmp(p, &first) == 0)
+		*f = (struct kvip_found){ true, "bird", three->addrs, three->n };
+	else if (kvip_prefix_cmp(p, &second) == 0)
+		*f = (struct kvip_found){ true, "static", addrs, 1 };
+	return 0;
+}
+
+static void done_looking(void *fn_ctx)
+{
+	ck_assert_ptr_eq(fn_ctx, &asking);
+	asking--;
+}
+
+static const struct kvip_lookup *lookup(void)
+{
+	static const struct kvip_lookup l = { look_up, done_looking, &asking };
+
+	ck_assert_int_eq(asking, 0);
+	asking++;
+	return &l;
+}
+
 static int page(int i, bool json)
 {
 	struct kvip_prefix one = host("192.168.77.1"), none = host("10.0.0.1");
@@ -832,10 +872,14 @@ static int page(int i, bool json)
 	case 6:
 		return kvip_show_nodes(&ctx, json, &out);
 	case 7:
-		return kvip_show_clusters(&ctx, NULL, json, &out);
+		return kvip_show_observe(&ctx, NULL, lookup(), json, &out);
 	case 8:
-		return kvip_show_clusters(&ctx, "none", json, &out);
+		return kvip_show_observe(&ctx, &none, lookup(), json, &out);
 	case 9:
+		return kvip_show_clusters(&ctx, NULL, json, &out);
+	case 10:
+		return kvip_show_clusters(&ctx, "none", json, &out);
+	case 11:
 		return kvip_show_dry_run(&ctx, json, &out);
 	default:
 		return 1;
@@ -882,8 +926,12 @@ static struct kvip_show_job *begin_page(int i, bool json, struct kvip_buf *to)
 		return kvip_show_services_begin(&ctx, NULL, json, to);
 	case 5:
 		return kvip_show_services_begin(&ctx, "prod/none", json, to);
-	default:
+	case 6:
 		return kvip_show_nodes_begin(&ctx, json, to);
+	case 7:
+		return kvip_show_observe_begin(&ctx, NULL, lookup(), json, to);
+	default:
+		return kvip_show_observe_begin(&ctx, &none, lookup(), json, to);
 	}
 }
 
@@ -893,7 +941,7 @@ START_TEST(pages_in_slices_are_the_same)
 	struct kvip_show_job *j;
 
 	kvip_buf_init(&sliced, 1 << 20);
-	for (int i = 0; i < 7; i++) {
+	for (int i = 0; i < 9; i++) {
 		for (unsigned int max = 1; max < 4; max++) {
 			unsigned int steps = 1;
 			int rc;
@@ -917,7 +965,7 @@ END_TEST
 /* An answer that nobody waits for any more. */
 START_TEST(a_page_can_be_given_up_at_any_slice)
 {
-	for (int i = 0; i < 7; i++) {
+	for (int i = 0; i < 9; i++) {
 		for (int steps = 0; steps < 12; steps++) {
 			struct kvip_show_job *j = begin_page(i, _i, &out);
 			int rc = 1;
@@ -929,12 +977,53 @@ START_TEST(a_page_can_be_given_up_at_any_slice)
 		}
 	}
 	kvip_show_job_free(NULL);
+	ck_assert_int_eq(asking, 0);
+}
+END_TEST
+
+START_TEST(others_routes_are_compared)
+{
+	static const struct {
+		const char *vip, *state;
+	} rows[] = {
+		{ "192.168.77.1/32", "same" },
+		{ "192.168.77.2/32", "only-elsewhere" },
+		{ "192.168.77.3/32", "nowhere-else" },
+	};
+	struct json_object *o, *vips, *v, *counts;
+
+	ctx.recon = NULL;
+	o = parsed(page(7, true));
+	ck_assert(json_object_object_get_ex(o, "vips", &vips));
+	ck_assert(json_object_object_get_ex(o, "counts", &counts));
+	ck_assert_int_eq(json_object_object_length(vips), 3);
+	for (size_t i = 0; i < 3; i++) {
+		struct json_object *state, *n;
+
+		ck_assert(json_object_object_get_ex(vips, rows[i].vip, &v));
+		ck_assert(json_object_object_get_ex(v, "state", &state));
+		ck_assert_str_eq(json_object_get_string(state), rows[i].state);
+		ck_assert(json_object_object_get_ex(counts, rows[i].state, &n));
+		ck_assert_int_eq(json_object_get_int(n), 1);
+	}
+	json_object_put(o);
+	ck_assert_int_eq(asking, 0);
+}
+END_TEST
+
+START_TEST(who_cannot_be_asked_is_said)
+{
+	broken_lookup = 1;
+	ck_assert_int_eq(page(7, true), -EIO);
+	ck_assert_int_eq(page(7, false), -EIO);
+	ck_assert_int_eq(asking, 0);
+	broken_lookup = 0;
 }
 END_TEST
 
 START_TEST(memory_may_run_out_anywhere)
 {
-	for (int i = 0; i < 10; i++)
+	for (int i = 0; i < 12; i++)
 		for (int json = 0; json < 2; json++)
 			for (int64_t nth = 1;; nth++) {
 				int rc;
@@ -982,6 +1071,8 @@ int main(void)
 	tcase_add_test(t, every_page_has_text);
 	tcase_add_loop_test(t, pages_in_slices_are_the_same, 0, 2);
 	tcase_add_loop_test(t, a_page_can_be_given_up_at_any_slice, 0, 2);
+	tcase_add_test(t, others_routes_are_compared);
+	tcase_add_test(t, who_cannot_be_asked_is_said);
 	tcase_add_test(t, memory_may_run_out_anywhere);
 	tcase_add_test(t, a_page_has_a_ceiling);
 	tcase_add_test(t, vips_for_other_forms);
