@@ -33,7 +33,7 @@ extern struct zebra_privs_t bgpd_privs; /* bgpd/bgp_main.c; no header has it */
 static int start(struct kvf_event_loop *loop)
 {
 	(void)loop;
-	kvf_host_start();
+	(void)!kvf_host_start(); /* the log says why; bgpd goes on (rules R5) */
 	return 0;
 }
 
@@ -52,17 +52,17 @@ static int engine_start(void *loop, char *why, size_t size)
 		snprintf(why, size, "%s", err.text);
 		return -1;
 	}
-	kvf_host_init(&(struct kvf_host_options){
-		.loop = loop,
-		.privs = &bgpd_privs,
-		.name = "bgpd",
-		.in_bgpd = true,
-		.bgp_sink = &bgp_kubevip_sink,
-		.marked = bgp_kubevip_review_marked,
-		.loading = bgp_config_inprocess,
-	});
-	if (kvf_cmd_init(true)) {
-		snprintf(why, size, "out of memory for the command table");
+	if (kvf_host_init(&(struct kvf_host_options){
+		    .loop = loop,
+		    .privs = &bgpd_privs,
+		    .name = "bgpd",
+		    .in_bgpd = true,
+		    .bgp_sink = &bgp_kubevip_sink,
+		    .marked = bgp_kubevip_review_marked,
+		    .loading = bgp_config_inprocess,
+	    }) ||
+	    kvf_cmd_init(true)) {
+		snprintf(why, size, "out of memory");
 		return -1;
 	}
 	bgp_kubevip_explain_init();

@@ -233,11 +233,11 @@ static void run(struct kvf_event *t)
 		schedule(edited_until() - now);
 		return;
 	}
-	kvf_host_begin();
+	kvf_host_enter();
 	more = run_slice(kvf_host_recon());
 	if (!more)
 		next = make_walks(now);
-	kvf_host_end("route-maps again");
+	kvf_host_leave("route-maps again");
 	if (more)
 		schedule(0);
 	else if (next)

@@ -190,7 +190,8 @@ static void stay_in_place(void)
 static int start(struct kvf_event_loop *loop)
 {
 	(void)loop;
-	kvf_host_start();
+	if (kvf_host_start())
+		exit(1); /* the log says why; watchfrr or systemd tries again */
 	return 0;
 }
 
@@ -214,13 +215,18 @@ static void init_library(void)
 
 static void init_host(struct kvf_event_loop *loop)
 {
-	kvf_host_init(&(struct kvf_host_options){
+	int rc = kvf_host_init(&(struct kvf_host_options){
 		.loop = loop,
 		.privs = &privs,
 		.name = "kubewatch",
 		.state_path = options.state_file,
 		.flush_and_exit = options.flush,
 	});
+
+	if (!rc)
+		return;
+	fprintf(stderr, "kubewatch: out of memory\n");
+	exit(1);
 }
 
 /* Offline: zlog has made a directory for crash logs, which only a daemon's end would remove. */

@@ -383,7 +383,7 @@ static void start_zebra(void)
 		addresses_changed(NULL);
 }
 
-void kvf_host_init(const struct kvf_host_options *options)
+int kvf_host_init(const struct kvf_host_options *options)
 {
 	const struct kvf_zebra_host zh = {
 		.work = schedule_work,
@@ -397,10 +397,8 @@ void kvf_host_init(const struct kvf_host_options *options)
 	host.draft = kvip_conf_new();
 	host.nhsets = kvip_nhsets_new();
 	host.matches = options->marked ? kvip_matches_new() : NULL;
-	if (!host.draft || !host.nhsets || (options->marked && !host.matches)) {
-		zlog_err("kubevip: out of memory");
-		exit(1);
-	}
+	if (!host.draft || !host.nhsets || (options->marked && !host.matches))
+		return -ENOMEM;
 	kvf_turn_init(&(struct kvf_turn_options){
 		.loop = host.opt.loop,
 		.name = host.opt.name,
@@ -419,6 +417,7 @@ void kvf_host_init(const struct kvf_host_options *options)
 	});
 	if (!host.opt.in_bgpd)
 		kvf_facts_on_plist_change(kvf_host_conf_changed);
+	return 0;
 }
 
 static uint64_t random_seed(void)
@@ -435,7 +434,28 @@ static bool marks_matter(void *ctx, const struct kvip_marks *a, const struct kvi
 	return kvip_matches_differ(ctx, a, b);
 }
 
-void kvf_host_start(void)
+/* Without a descriptor or memory: this process goes on without us (rules R5), or ends by itself. */
+static int give_up(void)
+{
+	int rc = errno ? -errno : -ENOMEM;
+
+	zlog_err("kubevip: cannot start: %s: nothing is injected until the next start",
+		 safe_strerror(-rc));
+	kvip_engine_free(host.engine);
+	kvip_recon_free(host.recon);
+	kvip_http_free(host.http);
+	kvip_mailbox_free(host.mailbox);
+	if (host.wake_fd >= 0)
+		close(host.wake_fd);
+	host.engine = NULL;
+	host.recon = NULL;
+	host.http = NULL;
+	host.mailbox = NULL;
+	host.wake_fd = -1;
+	return rc;
+}
+
+int kvf_host_start(void)
 {
 	const struct kvip_recon_deps rd = {
 		.sink = &kvf_zebra_ops,
@@ -461,16 +481,15 @@ void kvf_host_start(void)
 	ed.http = host.http;
 	host.recon = kvip_recon_new(&rd);
 	host.engine = kvip_engine_new(&ed);
-	if (host.wake_fd < 0 || !host.mailbox || !host.http || !host.recon || !host.engine) {
-		zlog_err("kubevip: cannot start: %s", strerror(errno));
-		exit(1);
-	}
+	if (host.wake_fd < 0 || !host.mailbox || !host.http || !host.recon || !host.engine)
+		return give_up();
 	kvf_turn_start(host.recon, host.nhsets, host.matches);
 	kvf_turn_take(host.draft);
 	kvf_event_add_read(host.opt.loop, on_wake, NULL, host.wake_fd, &host.t_wake);
 	tick(NULL);
 	if (!kvf_turn_reading())
 		start_zebra();
+	return 0;
 }
 
 void kvf_host_stop(void)
@@ -514,16 +533,6 @@ void kvf_host_matches_changed(void)
 {
 	if (host.published)
 		addresses_changed(NULL);
-}
-
-void kvf_host_begin(void)
-{
-	enter(NULL);
-}
-
-void kvf_host_end(const char *what)
-{
-	leave(NULL, what);
 }
 
 bool kvf_host_resend(uint32_t vrf_id, const struct kvip_prefix *p)

@@ -30,10 +30,11 @@ struct kvf_host_options {
 	bool (*loading)(void);
 };
 
-/** kvf_host_init - before the fork: nothing runs yet. */
-void kvf_host_init(const struct kvf_host_options *options);
-/** kvf_host_start - after the fork, when the configuration files have been read. */
-void kvf_host_start(void);
+/** kvf_host_init - before the fork: nothing runs yet. Return: 0, -ENOMEM. */
+int kvf_host_init(const struct kvf_host_options *options) KVIP_USE_RESULT;
+/** kvf_host_start - after the fork, when the configuration files have been read. Return: 0; negative
+ * errno, logged: nothing runs, and nothing will. */
+int kvf_host_start(void) KVIP_USE_RESULT;
 /** kvf_host_stop - routes stay (rules R4). */
 void kvf_host_stop(void);
 
@@ -53,10 +54,6 @@ void kvf_host_conf_load(bool begins);
 struct kvip_matches *kvf_host_matches(void);
 /** kvf_host_matches_changed - publish it, soon. */
 void kvf_host_matches_changed(void);
-/** kvf_host_begin, kvf_host_end - around what a shell does of its own on the main loop: measured
- *  like the rest. */
-void kvf_host_begin(void);
-void kvf_host_end(const char *what);
 /** kvf_host_resend - kvip_recon_resend(). */
 bool kvf_host_resend(uint32_t vrf_id, const struct kvip_prefix *p);
 
