@@ -96,6 +96,23 @@ static int give(unsigned int lines, int rc)
 	return kvf_answer_give(a, vty, (struct kvip_show_job *)p);
 }
 
+/* libfrr would free a vty, but only one that came over its own listening socket: they are kept here. */
+static struct {
+	struct vty *vty;
+	struct buffer *lines, *out;
+	char *line;
+} kept[64];
+static size_t n_kept;
+
+static void keep(void)
+{
+	ck_assert_uint_lt(n_kept, array_size(kept));
+	kept[n_kept].vty = vty;
+	kept[n_kept].lines = vty->lbuf;
+	kept[n_kept].out = vty->obuf;
+	kept[n_kept++].line = vty->buf;
+}
+
 static void setup(void)
 {
 	int pair[2];
@@ -106,6 +123,7 @@ static void setup(void)
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
 	reader = pair[0];
 	vty = vty_new();
+	keep();
 	vty->type = VTY_SHELL_SERV;
 	vty->fd = vty->wfd = pair[1];
 }
