@@ -188,15 +188,21 @@ def error_of(kube: KubeLab, case: Case) -> str | None:
 
 @EACH
 def test_loss_is_said(kube: KubeLab, lost: float, case: Case) -> None:
+    for kind in ("services", "endpointslices", "nodes"):
+        kube.until(lambda k=kind: case.error in error_of_kind(kube, case, k), f"{kind} have it, too")
     shown = kube.cluster(case.name)
     assert case.error in shown["lastError"]
     for kind in ("services", "endpointslices", "nodes"):
-        assert case.error in shown["kinds"][kind]["lastError"]
         assert shown["kinds"][kind]["httpStatus"] == case.http_status
     refused = case.http_status in (401, 403)
     assert shown["unauthorized"] == refused
     assert shown["state"] == ("stale" if refused else "live")
     assert ("stale" in troubles(kube, case)) == refused
+
+
+def error_of_kind(kube: KubeLab, case: Case, kind: str) -> str:
+    """What one kind's watch complains of."""
+    return kube.cluster(case.name)["kinds"][kind]["lastError"] or ""
 
 
 def troubles(kube: KubeLab, case: Case) -> list[str]:
