@@ -30,7 +30,7 @@ from .world import (
 MANY = 50_000
 TIMEOUT_S = 180
 MS = 1e6  # nanoseconds
-LONG_PAGES = ("vip", "service", "node")
+LONG_PAGES = ("vip", "service", "node", "observe")
 
 
 class Bgpd:
@@ -71,7 +71,7 @@ class Bgpd:
         lines = CONFIG.format(url=self.api.url, range=RANGE).splitlines(keepends=True)
         config = "".join(line for line in lines if line.startswith("kubevip "))
         shim, engine = self._built / "bgpd_kubevip.so", self._built / "engine.so"
-        lab.r1.install(ModuleSetup(shim, engine, config))
+        lab.r1.install(ModuleSetup(shim, engine, config=config))
 
     def __exit__(self, *_: object) -> None:
         self._unobserve()

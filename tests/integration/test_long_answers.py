@@ -18,7 +18,7 @@ from .faillab import Scene
 from .test_failure_scale import services
 
 MANY = 3000
-PAGES = ("", " vip", " service", " node")
+PAGES = ("", " vip", " service", " node", " observe")
 # libfrr cannot suspend a command with a filter: what comes through this one is made at once.
 AT_ONCE = " | include .*"
 END = b"\0\0\0"
