@@ -219,7 +219,7 @@ class KubeLab:
 
     # ---- what must be ------------------------------------------------------------------------
 
-    def routed(self, vip: str, *nodes: str, within: float = 20) -> None:
+    def routed(self, vip: str, *nodes: str, within: float = 60) -> None:
         """Wait until the VIP goes through exactly these nodes (default: all), everywhere."""
         self._touch(vip)
         family, prefix = family_of(vip), host_prefix(vip)

@@ -72,7 +72,7 @@ def test_etcd_is_restored_to_an_older_state(kube: KubeLab) -> None:
 
     kube.api.restore(snapshot)
     kube.relist()
-    kube.until(lambda: guard(kube) == (True, False, len(LATER)), "the guard holds", within=60)
+    kube.until(lambda: guard(kube) == (True, False, len(LATER)), "the guard holds", within=120)
     assert "withdraw-guard" in trouble(kube)
     for vip in LATER:
         shown = kube.vip(vip)
@@ -100,7 +100,7 @@ def test_etcd_is_emptied(kube: KubeLab) -> None:
     kube.client.apply_yaml(RBAC)
     kube.relist()
     held = len(BYSTANDERS)
-    kube.until(lambda: guard(kube) == (True, True, held), "the guard holds", within=60)
+    kube.until(lambda: guard(kube) == (True, True, held), "the guard holds", within=120)
     assert {"withdraw-guard", "identity-changed"} <= set(trouble(kube))
     routed_in_both(kube, list(BYSTANDERS))
 

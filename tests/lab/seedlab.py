@@ -315,6 +315,13 @@ class Lab:
         )
         debug = "\n".join(DEBUG_LINES) + "\n"
         self.r2 = Router(self.run, self.r2_space, self._config("r2", lan(10)) + debug)
+        for space in (self.r2_space, self.r1_space):
+            # bgpd waits for a link-local address that it does not find at its start, now and then for good
+            poll(
+                lambda s=space: "tentative" not in s.run(["ip", "-6", "address", "show"]),
+                30,
+                f"{space.name}: IPv6 addresses are no longer tentative",
+            )
         for router in (self.r2, self.r1):
             router.start_all()
         self.peerlog = PeerLog(self.r2.log_path("bgpd").with_name(LOG_FILE))
