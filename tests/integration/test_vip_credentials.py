@@ -233,7 +233,9 @@ def test_api_is_followed_again(kube: KubeLab, mended: float, case: Case) -> None
     kube.gone(case.vip(1))
     kube.routed(case.vip(0))
     assert kube.kinds(case.vip(0), mended) == []
-    kube.until(lambda: kube.cluster(case.name)["lastError"] is None, "the error is history")
+    kube.until(
+        lambda: kube.cluster(case.name)["lastError"] is None, "the error is history", RECOVERY_S
+    )
     shown = kube.cluster(case.name)
     assert (shown["state"], shown["unauthorized"]) == ("live", False)
     assert troubles(kube, case) == []
