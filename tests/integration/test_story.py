@@ -223,9 +223,19 @@ def check_reasons(telling: Telling, chapter: Chapter) -> None:
     for prefix, word in chapter.selected_by.items():
         assert telling.claim(prefix)["selectedBy"] == word
     if chapter.until > 331:
-        for node in telling.show("node")["nodes"]:
-            wanted = chapter.nodes.get(int(node["name"][-1]), "selected")
-            assert node["blocks"]["web"]["reason"] == wanted, node["name"]
+        poll(lambda: shown_nodes(telling) == expected(telling, chapter), 10, "each node's reason")
+
+
+def shown_nodes(telling: Telling) -> dict[str, str]:
+    """Why a node is used, or not."""
+    nodes = telling.show("node")["nodes"]
+    return {node["name"]: node["blocks"]["web"]["reason"] for node in nodes}
+
+
+def expected(telling: Telling, chapter: Chapter) -> dict[str, str]:
+    """The same as the chapter has it, for the nodes that there are."""
+    names = [node["name"] for node in telling.show("node")["nodes"]]
+    return {name: chapter.nodes.get(int(name[-1]), "selected") for name in names}
 
 
 @pytest.mark.parametrize("chapter", STORY, ids=str)
