@@ -238,7 +238,7 @@ static bool is_loading(void)
  * range: it would withdraw what the other half routes (rules R4). */
 static bool ready_for_first(void)
 {
-	if (is_loading())
+	if (is_loading() || host.t_settle)
 		return false;
 	return kvf_zebra_told() || kvf_host_now() - host.start_ms >= FIRST_FACTS_MS;
 }
@@ -283,7 +283,7 @@ static void settled(struct kvf_event *t)
 {
 	(void)t;
 	if (!host.published)
-		return; /* the first publication takes the draft as it is then */
+		return; /* facts_settled() waits for this, and takes the draft as it is then */
 	if (is_loading()) {
 		kvf_event_add_timer_ms(host.opt.loop, settled, NULL, SETTLE_MS, &host.t_settle);
 		return;

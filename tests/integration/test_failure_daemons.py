@@ -14,8 +14,10 @@ from typing import Iterator
 import pytest
 
 from tests.lab import poll
+from tests.lab.wait import holds
 
-from .faillab import URL, VIP, Scene, TypedRoutes, prefix_of
+from .faillab import CONFIG, URL, VIP, Scene, TypedRoutes, prefix_of
+from .test_failure_config import generation
 
 VIP6 = prefix_of(128, 6)
 OTHERS = tuple(prefix_of(number) for number in range(130, 140))
@@ -255,3 +257,20 @@ def test_two_change_while_one_is_in_flight(watched: Scene) -> None:
             poll(lambda: watched.vip(second).get("routed"), 10, "decided")
         watched.wait_up(first, second)
     assert watched.route(third) is None
+
+
+# ---- lines and a zebra that keeps quiet --------------------------------------------------------
+
+
+def test_lines_typed_after_the_start_are_one_configuration(watched: Scene) -> None:
+    """The first configuration, too, is whole: nothing is in force before a second of quiet."""
+    watched.kill()
+    watched.configure(lines=[])
+    with watched.unharmed(VIP):
+        with zebra_busy(watched):
+            watched.start(synchronised=False)
+            for line in [*CONFIG, *(f"kubevip reserved-prefix 10.99.{n}.0/24" for n in range(3))]:
+                watched.type(line)
+                holds(lambda: generation(watched) == 0, 0.6, "nothing is in force yet")
+            poll(lambda: generation(watched) == 1, 10, "the configuration is in force")
+        watched.wait_synchronised()
