@@ -67,13 +67,16 @@ static void keep(struct kvip_nodeset *s, struct kvip_member *m, kvip_msec until_
 	s->n_eligible++;
 }
 
-static kvip_msec silent_until(const struct kvip_member *m, kvip_msec before, kvip_msec now)
+/* NotReady is the kubelet's own word: it has a moment from when the node is first kept, once. */
+static kvip_msec silent_until(const struct kvip_member *m, const struct kvip_member *was,
+			      kvip_msec now)
 {
 	bool kept = m->reason == KVIP_REASON_NODE_KEPT;
+	kvip_msec before = was ? was->silent_until_ms : 0;
 
 	if (kept && m->node->e.obj->node.ready == KVIP_READY_UNKNOWN)
 		return KVIP_NEVER;
-	if (kept && !before)
+	if (kept && !before && !(was && was->kept_until_ms))
 		return now + KVIP_SETTLE_MS;
 	return kvip_member_eligible(m) ? running_out(before, now) : 0;
 }
@@ -108,7 +111,7 @@ kvip_msec kvip_nodeset_keep(struct kvip_nodeset *s, const struct kvip_nodeset *b
 			if (kept)
 				keep(s, m, kept);
 		}
-		m->silent_until_ms = silent_until(m, was ? was->silent_until_ms : 0, now);
+		m->silent_until_ms = silent_until(m, was, now);
 		m->silent = m->silent_until_ms != 0;
 		review_ms = kvip_earlier(review_ms, review_at(m));
 	}

@@ -283,6 +283,27 @@ START_TEST(test_not_ready)
 }
 END_TEST
 
+/* Once that moment is over, it is: another look at the nodes is no new silence. */
+START_TEST(test_not_ready_and_looked_at_again)
+{
+	struct eh *h = cut_off_begins();
+
+	eh_node(h, "lab", "n1", EH_N1, "False", "", "");
+	eh_node(h, "lab", "n2", EH_N2, "False", "", "");
+	eh_node(h, "lab", "n3", EH_N3, "False", "", "");
+	eh_pass(h, 1000);
+	endpoints(h, "local", "n2: n3:");
+	eh_settle(h);
+	ck_assert_str_eq(eh_route(h, W), "");
+	eh_node(h, "lab", "n3", EH_N3, "False", "'labels':{'a':'b'}", "");
+	eh_pass(h, 1000);
+	ck_assert_str_eq(eh_route(h, W), "");
+	eh_conf(h, EH_CONF);
+	ck_assert_str_eq(eh_route(h, W), "");
+	eh_free(h);
+}
+END_TEST
+
 /* The one that is back falls silent again: the others, whose time runs, stay. */
 START_TEST(test_flapping_api)
 {
@@ -424,6 +445,7 @@ int main(void)
 	tcase_add_test(tc, test_withdrawn_long_before);
 	tcase_add_test(tc, test_not_held);
 	tcase_add_test(tc, test_not_ready);
+	tcase_add_test(tc, test_not_ready_and_looked_at_again);
 	tcase_add_test(tc, test_flapping_api);
 	tcase_add_test(tc, test_configuration_meanwhile);
 	tcase_add_test(tc, test_each_block);
