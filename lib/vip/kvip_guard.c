@@ -65,29 +65,36 @@ static void release(struct kvip_guard *g)
 	g->passing = true;
 }
 
+static void trip(struct kvip_guard *g, const struct kvip_guard_case *c, size_t withdrawn,
+		 kvip_msec now)
+{
+	g->active = true;
+	g->since_ms = now;
+	g->base = c->routed + withdrawn;
+}
+
 bool kvip_guard_holds(struct kvip_guard *g, const struct kvip_guard_case *c, kvip_msec now)
 {
 	size_t withdrawn = recent(g, now);
 
 	if (c->pending == 0) {
-		g->active = false;
-		g->passing = false;
+		g->active = g->passing = g->identity = false;
 		return false;
 	}
 	if (c->identity_changed) {
 		if (!g->active)
-			g->since_ms = now;
-		g->base = g->active ? g->base : c->routed + withdrawn;
-		g->active = true;
+			trip(g, c, withdrawn, now);
+		g->identity = true;
 		g->passing = false;
 		return true;
 	}
+	if (g->identity) /* release-after begins when ours answers again */
+		g->since_ms = now;
+	g->identity = false;
 	if (g->passing)
 		return false;
 	if (!g->active && trips(c, withdrawn)) {
-		g->active = true;
-		g->since_ms = now;
-		g->base = c->routed + withdrawn;
+		trip(g, c, withdrawn, now);
 	} else if (g->active && now >= kvip_guard_deadline(g, c->release_s)) {
 		release(g);
 	} else if (g->active && came_back(g, c)) {
@@ -114,7 +121,7 @@ void kvip_guard_accept(struct kvip_guard *g)
 
 kvip_msec kvip_guard_deadline(const struct kvip_guard *g, uint32_t release_s)
 {
-	if (!g->active || release_s == 0)
+	if (!g->active || g->identity || release_s == 0)
 		return KVIP_NEVER;
 	return g->since_ms + (kvip_msec)release_s * 1000;
 }

@@ -20,6 +20,7 @@ struct kvip_guard {
 	uint32_t per_second[KVIP_GUARD_WINDOW_S]; /* withdrawals carried out, by second */
 	int64_t second;                           /* that the newest of them is for */
 	bool active;
+	bool identity; /* another cluster answers: no time lets it go */
 	bool passing; /* accepted or released: what waits goes, and is not counted */
 	kvip_msec since_ms;
 	size_t base; /* VIPs that the cluster had when the guard became active */

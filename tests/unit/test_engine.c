@@ -224,6 +224,30 @@ START_TEST(test_guard_release_after)
 }
 END_TEST
 
+/* Another identity holds whatever release-after says; and nobody is woken up for it again and again.
+ */
+START_TEST(test_guard_release_after_and_identity)
+{
+	struct eh *h = running(EH_CONF "cluster lab withdraw-guard 30 min 2 release-after 60\n",
+			       10);
+
+	eh_identity(h, "lab", "kube-system/one");
+	eh_step(h);
+	eh_identity(h, "lab", "kube-system/two");
+	del_services(h, "lab", 1, 4);
+	eh_step(h);
+	eh_pass(h, 3600000);
+	ck_assert_uint_eq(h->n, 10);
+	ck_assert_int_gt(h->next, h->now);
+	eh_identity(h, "lab", "kube-system/one");
+	eh_step(h);
+	ck_assert_uint_eq(h->n, 10);
+	eh_pass(h, 60000);
+	ck_assert_uint_eq(h->n, 6);
+	eh_free(h);
+}
+END_TEST
+
 START_TEST(test_guard_and_another_owner)
 {
 	struct eh *h = running(EH_CONF "cluster z vip-range 192.168.77.0/24\n"
@@ -467,6 +491,7 @@ int main(void)
 	tcase_add_loop_test(tc, test_empty_relist, KVIP_KIND_SERVICE, KVIP_KIND_NODE + 1);
 	tcase_add_test(tc, test_mass_withdrawal);
 	tcase_add_test(tc, test_guard_release_after);
+	tcase_add_test(tc, test_guard_release_after_and_identity);
 	tcase_add_test(tc, test_guard_and_another_owner);
 	tcase_add_test(tc, test_configuration_passes_guard);
 	tcase_add_test(tc, test_cluster_removed);
