@@ -4,9 +4,10 @@
  *
  * Thread: T0. A next hop is tracked while a set contains it. What of a set resolves is computed
  * once per set and resolution rule, and only when the sink has answered for every member: a route
- * is never sent with half of its next hops because the other half had not been heard of yet. Every
- * answer, even an unchanged one, sends the set's routes again, because zebra forgets them when a
- * link flaps.
+ * is never sent with half of its next hops because the other half had not been heard of yet. An
+ * answer that does not come in time is not waited for if others resolve; but a zebra that says
+ * nothing (it is busy, or we were) has said nothing against a route. Every answer, even an unchanged
+ * one, sends the set's routes again, because zebra forgets them when a link flaps.
  *
  * There may be as many sets as routes. An answer therefore only gets a number, and sets are looked
  * at in slices: one that has a member with a higher number than its own is computed anew. Answers
@@ -127,6 +128,7 @@ static void evaluate(struct kvip_recon *r, struct recon_set *s)
 {
 	struct kvip_addr usable[KVIP_MAX_NEXTHOPS];
 	const struct kvip_nhset *set;
+	bool silent = false;
 	size_t n = 0;
 
 	s->news = r->news;
@@ -134,12 +136,15 @@ static void evaluate(struct kvip_recon *r, struct recon_set *s)
 	for (uint32_t i = 0; i < s->nhs->n; i++) {
 		const struct recon_nh *nh = s->members[i];
 
-		if (!nh->answered)
+		if (!nh->answered && !nh->overdue)
 			return;
+		silent |= !nh->answered;
 		s->has_own |= nh->own;
-		if (counts(nh, s->resolution))
+		if (nh->answered && counts(nh, s->resolution))
 			usable[n++] = nh->addr;
 	}
+	if (n == 0 && silent && !recon_usable(r, s))
+		return; /* nothing is removed for want of information (rules R4) */
 	set = kvip_nhset_get(r->deps.nhsets, usable, n);
 	if (!set) {
 		r->sets_want_memory = true;
@@ -246,7 +251,7 @@ void recon_nh_sink_up(struct kvip_recon *r, kvip_msec now)
 	struct recon_nh *nh;
 
 	RB_FOREACH(nh, recon_nhs, &r->nhs) {
-		nh->answered = false;
+		nh->answered = nh->overdue = false;
 		nh->asked_ms = now;
 		r->deps.sink->track(r->deps.sink_ctx, &nh->addr, true);
 		if (nh->uses_any)
@@ -308,6 +313,7 @@ void kvip_recon_nexthop(struct kvip_recon *r, const struct kvip_addr *addr,
 		   kvip_nh_state_word(state));
 	nh->state = state;
 	nh->answered = true;
+	nh->overdue = false;
 	nh->news = ++r->news;
 	sweep(r);
 }
@@ -317,9 +323,14 @@ void recon_nh_tick(struct kvip_recon *r, kvip_msec now)
 {
 	struct recon_nh *nh;
 
-	RB_FOREACH(nh, recon_nhs, &r->nhs)
-		if (r->up && !nh->answered && now - nh->asked_ms >= RECON_CONFIRM_MS)
-			kvip_recon_nexthop(r, &nh->addr, KVIP_NH_UNRESOLVED, now);
+	RB_FOREACH(nh, recon_nhs, &r->nhs) {
+		if (!r->up || nh->answered || nh->overdue ||
+		    now - nh->asked_ms < RECON_CONFIRM_MS)
+			continue;
+		nh->overdue = true;
+		nh->news = ++r->news;
+		sweep(r);
+	}
 	if (r->sets_want_memory) {
 		r->sets_want_memory = false;
 		sweep_all(r);

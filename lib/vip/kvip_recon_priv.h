@@ -20,6 +20,7 @@ struct recon_nh {
 	struct kvip_addr addr;
 	enum kvip_nh_state state;
 	bool answered; /* since the sink came up */
+	bool overdue;  /* it should have been, long ago */
 	bool own;      /* it is this router's own address */
 	uint64_t news; /* number of its last answer */
 	kvip_msec asked_ms;
