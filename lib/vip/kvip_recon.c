@@ -80,7 +80,7 @@ void recon_resync_some(struct kvip_recon *r, unsigned int max)
 
 		r->resync_cursor = RB_NEXT(recon_table, &r->table, e);
 		recon_renew(r, e);
-		if (e->has_want || e->owned || e->in_node)
+		if (e->has_want || e->owned || e->in_node || !SLIST_EMPTY(&e->olds))
 			recon_dirty(r, e);
 		else
 			recon_drop_if_idle(r, e);
@@ -218,7 +218,8 @@ static int add_old(struct kvip_recon *r, struct recon_entry *e, const struct kvi
 	return 0;
 }
 
-static void drop_old_id(struct kvip_recon *r, struct recon_entry *e, const struct kvip_route_id *id)
+/* Return: it was one of them. */
+static bool drop_old_id(struct kvip_recon *r, struct recon_entry *e, const struct kvip_route_id *id)
 {
 	struct recon_old *old;
 
@@ -226,8 +227,9 @@ static void drop_old_id(struct kvip_recon *r, struct recon_entry *e, const struc
 		if (kvip_route_id_cmp(&old->id, id))
 			continue;
 		recon_drop_old(r, e, old);
-		return;
+		return true;
 	}
+	return false;
 }
 
 int kvip_recon_adopt(struct kvip_recon *r, const struct kvip_route *route)
@@ -249,7 +251,7 @@ int kvip_recon_adopt(struct kvip_recon *r, const struct kvip_route *route)
 }
 
 /* The wanted identity differs from the one in zebra: that one goes when the new one is
- * confirmed. */
+ * confirmed. One that is gone back to, zebra may still have. */
 static int change_identity(struct kvip_recon *r, struct recon_entry *e,
 			   const struct kvip_route_id *id)
 {
@@ -257,8 +259,8 @@ static int change_identity(struct kvip_recon *r, struct recon_entry *e,
 		return 0;
 	if (add_old(r, e, &e->id))
 		return -ENOMEM;
-	drop_old_id(r, e, id);
-	recon_own(r, e, false);
+	recon_own(r, e, drop_old_id(r, e, id));
+	e->id = *id;
 	recon_replace(&e->sent, NULL);
 	recon_replace(&e->installed, NULL);
 	return 0;

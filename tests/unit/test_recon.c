@@ -305,6 +305,26 @@ START_TEST(a_next_hop_that_is_never_answered_does_not_hold_the_others_up)
 }
 END_TEST
 
+/* Zebra is busy, or we were: no answer is no reason to take away what is routed (rules R4). */
+START_TEST(silence_about_next_hops_withdraws_nothing)
+{
+	installed(VIP1, N1 " " N2);
+	kvip_recon_sink_down(recon, now);
+	kvip_recon_sink_up(recon, now);
+	run();
+	now += 5000;
+	kvip_recon_tick(recon, now);
+	expect("");
+	ck_assert_int_eq(state_of(VIP1), KVIP_ROUTE_WAITING);
+	answer(N1, KVIP_NH_UNRESOLVED);
+	expect("");
+	answer(N2, KVIP_NH_CONNECTED);
+	expect("+" VIP1 " d15 t77 13\n");
+	answer(N1, KVIP_NH_CONNECTED);
+	expect("+" VIP1 " d15 t77 12 13\n");
+}
+END_TEST
+
 START_TEST(only_connected_next_hops_count_by_default)
 {
 	decide(VIP1, N1 " " N2 " " N3);
@@ -501,6 +521,31 @@ START_TEST(a_distance_changed_there_and_back_leaves_one_route)
 	run();
 	ck_assert_ptr_nonnull(strstr(calls, "-" VIP1 " d12\n"));
 	ck_assert_ptr_null(strstr(calls, "-" VIP1 " d15\n"));
+}
+END_TEST
+
+/* The identity gone back to is in zebra all the time: it goes with the other one. */
+START_TEST(a_distance_changed_there_and_back_without_next_hops_leaves_no_route)
+{
+	installed(VIP1, N1);
+	ck_assert_int_eq(decide_with(VIP1, N1, 12, KVIP_RESOLVE_CONNECTED), 0);
+	expect("+" VIP1 " d12 t77 12\n");
+	answer(N1, KVIP_NH_UNRESOLVED);
+	ck_assert_int_eq(decide_with(VIP1, N1, 15, KVIP_RESOLVE_CONNECTED), 0);
+	expect("-" VIP1 " d12\n-" VIP1 " d15\n");
+}
+END_TEST
+
+START_TEST(an_identity_left_over_goes_when_zebra_is_back)
+{
+	installed(VIP1, N1);
+	kvip_recon_sink_down(recon, now);
+	ck_assert_int_eq(decide_with(VIP1, N1, 12, KVIP_RESOLVE_CONNECTED), 0);
+	run();
+	withdraw(VIP1);
+	expect("");
+	kvip_recon_sink_up(recon, now);
+	expect("-" VIP1 " d15\n");
 }
 END_TEST
 
@@ -731,6 +776,7 @@ int main(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, a_route_waits_until_every_next_hop_has_been_answered);
 	tcase_add_test(t, a_next_hop_that_is_never_answered_does_not_hold_the_others_up);
+	tcase_add_test(t, silence_about_next_hops_withdraws_nothing);
 	tcase_add_test(t, only_connected_next_hops_count_by_default);
 	tcase_add_test(t, a_default_route_is_asked_for_only_where_a_route_may_use_it);
 	tcase_add_test(t, a_vip_without_a_next_hop_that_resolves_is_withdrawn_and_comes_back);
@@ -744,6 +790,8 @@ int main(void)
 	tcase_add_test(t, a_new_distance_removes_the_old_route_only_when_confirmed);
 	tcase_add_test(t, a_worse_distance_removes_the_old_route_at_once);
 	tcase_add_test(t, a_distance_changed_there_and_back_leaves_one_route);
+	tcase_add_test(t, a_distance_changed_there_and_back_without_next_hops_leaves_no_route);
+	tcase_add_test(t, an_identity_left_over_goes_when_zebra_is_back);
 	tcase_add_test(t, an_operators_route_of_the_same_identity_is_left_alone);
 	tcase_add_test(t, an_operators_better_route_shadows_ours);
 	tcase_add_test(t, a_next_hop_of_our_own_is_refused);
