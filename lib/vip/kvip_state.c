@@ -38,7 +38,33 @@ void kvip_state_set_matches(struct kvip_state *s, const struct kvip_match_set *s
 	s->matches = set;
 }
 
-static int render_route(const struct kvip_state *s, struct kvip_buf *b, const struct kvip_route *r)
+static void set_last(const struct kvip_nhset **last, const struct kvip_nhset *nhs)
+{
+	if (nhs)
+		kvip_nhset_ref(nhs);
+	kvip_nhset_unref(*last);
+	*last = nhs;
+}
+
+/* @last: of the + line before this one, in any file that gets it. */
+static void render_next_hops(struct kvip_buf *b, const struct kvip_nhset *nhs,
+			     const struct kvip_nhset **last)
+{
+	char text[KVIP_ADDR_STRLEN];
+
+	if (!nhs || !nhs->n)
+		kvip_buf_puts(b, "-");
+	else if (nhs == *last)
+		kvip_buf_puts(b, "=");
+	else
+		for (uint32_t i = 0; i < nhs->n; i++)
+			kvip_buf_printf(b, "%s%s", i ? "," : "",
+					kvip_addr_render(&nhs->addrs[i], text));
+	set_last(last, nhs);
+}
+
+static int render_route(const struct kvip_state *s, struct kvip_buf *b, const struct kvip_route *r,
+			const struct kvip_nhset **last)
 {
 	char text[KVIP_PREFIX_STRLEN];
 	size_t start = b->len;
@@ -46,17 +72,14 @@ static int render_route(const struct kvip_state *s, struct kvip_buf *b, const st
 	kvip_buf_printf(b, "+ %s %u %u %u %u %u %s ", kvip_prefix_render(&r->id.prefix, text),
 			r->id.vrf_id, r->id.table, r->id.distance, r->tag, r->resolution,
 			r->cluster[0] ? r->cluster : "-");
-	if (!r->nhs || !r->nhs->n)
-		kvip_buf_puts(b, "-");
-	for (uint32_t i = 0; r->nhs && i < r->nhs->n; i++)
-		kvip_buf_printf(b, "%s%s", i ? "," : "", kvip_addr_render(&r->nhs->addrs[i], text));
+	render_next_hops(b, r->nhs, last);
 	kvip_match_render(s->matches, &r->marks, " ", KVIP_STATE_MARKS_BYTES, b);
 	return add_line(b, start);
 }
 
 int kvip_state_own(struct kvip_state *s, const struct kvip_route *r)
 {
-	return render_route(s, &s->pending, r);
+	return render_route(s, &s->pending, r, &s->pending_nhs);
 }
 
 int kvip_state_gone(struct kvip_state *s, const struct kvip_route_id *id)
@@ -138,6 +161,15 @@ static void abandon_rewrite(struct kvip_state *s)
 	close(s->new_fd);
 	unlink(s->new_path);
 	s->new_fd = -1;
+	set_last(&s->new_nhs, NULL);
+}
+
+/* What is pending has been written, or is given up: the next line stands for itself. */
+static void reset_pending(struct kvip_state *s)
+{
+	kvip_buf_reset(&s->pending);
+	set_last(&s->pending_nhs, NULL);
+	set_last(&s->new_nhs, NULL);
 }
 
 int kvip_state_commit(struct kvip_state *s, struct kvip_err *err)
@@ -147,7 +179,7 @@ int kvip_state_commit(struct kvip_state *s, struct kvip_err *err)
 	if (!rc && s->pending.len == 0)
 		return 0;
 	if (rc) { /* a line is lost: what follows would not be the whole truth */
-		kvip_buf_reset(&s->pending);
+		reset_pending(s);
 		return kvip_err_set(err, rc, "state file: %s", strerror(-rc));
 	}
 	rc = append(s->fd, &s->pending, &s->size);
@@ -157,7 +189,7 @@ int kvip_state_commit(struct kvip_state *s, struct kvip_err *err)
 				    s->path, strerror(-rc));
 	if (s->new_fd >= 0 && append(s->new_fd, &s->pending, &s->new_size))
 		abandon_rewrite(s);
-	kvip_buf_reset(&s->pending);
+	reset_pending(s);
 	return 0;
 }
 
@@ -184,7 +216,7 @@ int kvip_state_create(const char *path, off_t *size)
 
 bool kvip_state_compact_wanted(const struct kvip_state *s, size_t live_routes)
 {
-	return s->new_fd < 0 && s->size > REWRITE_MIN_BYTES &&
+	return s->new_fd < 0 && s->size > REWRITE_MIN_BYTES && s->size > 2 * s->rewritten &&
 	       (uint64_t)s->size > 4u * BYTES_PER_ROUTE * (uint64_t)live_routes;
 }
 
@@ -221,7 +253,7 @@ int kvip_state_compact_route(struct kvip_state *s, const struct kvip_route *r)
 	if (s->new_fd < 0)
 		return -EINVAL;
 	kvip_buf_init(&b, KVIP_STATE_LINE_BYTES);
-	render_route(s, &b, r);
+	render_route(s, &b, r, &s->new_nhs);
 	return rewrite_with(s, &b);
 }
 
@@ -240,8 +272,9 @@ int kvip_state_compact_end(struct kvip_state *s, struct kvip_err *err)
 	}
 	close(s->fd);
 	s->fd = s->new_fd;
-	s->size = s->new_size;
+	s->size = s->rewritten = s->new_size;
 	s->new_fd = -1;
+	set_last(&s->new_nhs, NULL);
 	return 0;
 }
 
@@ -256,6 +289,7 @@ void kvip_state_close(struct kvip_state *s)
 		close(s->fd);
 	}
 	abandon_rewrite(s);
+	reset_pending(s);
 	kvip_buf_done(&s->pending);
 	while ((seen = SLIST_FIRST(&s->seen))) {
 		SLIST_REMOVE_HEAD(&s->seen, link);

@@ -13,6 +13,8 @@
  *   + 192.168.77.128/32 0 0 15 77 0 lab 192.168.99.12,192.168.99.13 label:tier=gold *08a7c3f1
  *       ours: prefix, VRF, table, distance, tag, resolution, cluster, next hops; and, where bgpd's
  *       route-maps ask for it, what of that the VIP matches
+ *   + 192.168.77.129/32 0 0 15 77 0 lab = *5d20c4e7
+ *       the same next hops as the + line before: where thousands of VIPs share hundreds of nodes, most
  *   - 192.168.77.128/32 0 0 15 *0b51dd02
  *       no longer ours
  */

@@ -24,7 +24,10 @@ struct kvip_state {
 	char *path, *new_path;
 	int fd, new_fd; /* new_fd: the rewrite under way, or -1 */
 	off_t size, new_size;
+	off_t rewritten; /* what the last rewrite came to; 0: there was none */
 	struct kvip_buf pending;
+	/* Next hops of the last + line of pending, and of the new file: one reference each, or NULL. */
+	const struct kvip_nhset *pending_nhs, *new_nhs;
 	SLIST_HEAD(, kvip_state_seen) seen;
 	const struct kvip_match_set *matches; /* borrowed; may be NULL */
 };

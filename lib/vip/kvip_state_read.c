@@ -42,6 +42,7 @@ struct kvip_state_reading {
 	struct owned_tree owned;
 	struct kvip_nhsets *nhsets;
 	const struct kvip_state_reader *reader;
+	const struct kvip_nhset *last; /* of the + line before: one reference; NULL: there is none */
 	const char *text;
 	size_t len, good; /* good: up to and including the last whole line */
 	unsigned int lines;
@@ -91,6 +92,10 @@ static int read_nhs(struct kvip_state_reading *rd, char *list, const struct kvip
 	size_t n = 0;
 	char *a;
 
+	if (strcmp(list, "=") == 0) {
+		*out = rd->last ? kvip_nhset_ref(rd->last) : NULL;
+		return *out ? 0 : -EBADMSG;
+	}
 	if (strcmp(list, "-") == 0)
 		list = NULL;
 	while ((a = strsep(&list, ","))) {
@@ -138,6 +143,8 @@ static int read_route(struct kvip_state_reading *rd, char *at)
 	rc = read_nhs(rd, nhs, &r.nhs);
 	if (rc)
 		return rc;
+	kvip_nhset_unref(rd->last);
+	rd->last = kvip_nhset_ref(r.nhs);
 	if (marks && rd->reader->marks)
 		rd->reader->marks(rd->reader->ctx, marks, &r.marks);
 	forget(rd, &r.id);
@@ -218,6 +225,8 @@ void kvip_state_reading_free(struct kvip_state_reading *rd)
 
 	while (rd && (o = RB_MIN(owned_tree, &rd->owned)))
 		forget(rd, &o->route.id);
+	if (rd)
+		kvip_nhset_unref(rd->last);
 	kvip_free(rd);
 }
 

@@ -153,6 +153,35 @@ START_TEST(what_is_written_is_read_back)
 }
 END_TEST
 
+/* Thousands of VIPs on the same hundreds of nodes: the nodes are written once. */
+START_TEST(next_hops_are_written_once)
+{
+	struct kvip_state *s = reopen();
+	off_t one;
+
+	own(s, 1, 8, 15);
+	commit(s);
+	one = file_size();
+	for (unsigned int i = 2; i < 12; i++)
+		own(s, i, 8, 15);
+	own(s, 12, 0, 15);
+	own(s, 13, 7, 15);
+	own(s, 14, 7, 15);
+	commit(s);
+	ck_assert_int_lt(file_size(), 9 * one);
+	kvip_state_close(s);
+	kvip_state_close(reopen());
+	ck_assert_str_eq(refused.text, "");
+	ck_assert_ptr_nonnull(strstr(seen, "192.168.77.11/32 0 0 15 77 0 lab fd00:99::12 "
+					   "fd00:99::13 fd00:99::14 fd00:99::15 fd00:99::16 "
+					   "fd00:99::17 fd00:99::18 fd00:99::19\n"));
+	ck_assert_ptr_nonnull(strstr(seen, "192.168.77.12/32 0 0 15 77 0 lab\n"));
+	ck_assert_ptr_nonnull(strstr(seen, "192.168.77.14/32 0 0 15 77 0 lab fd00:99::12 "
+					   "fd00:99::13 fd00:99::14 fd00:99::15 fd00:99::16 "
+					   "fd00:99::17 fd00:99::18\n"));
+}
+END_TEST
+
 START_TEST(two_distances_are_two_routes)
 {
 	struct kvip_state *s = reopen();
@@ -323,6 +352,69 @@ START_TEST(a_rewrite_keeps_what_is_alive_and_what_comes_meanwhile)
 }
 END_TEST
 
+static void compact_route(struct kvip_state *s, unsigned int last, unsigned int n_nhs)
+{
+	struct kvip_route r = route(last, n_nhs, 15);
+
+	ck_assert_int_eq(kvip_state_compact_route(s, &r), 0);
+	kvip_nhset_unref(r.nhs);
+}
+
+/* Lines come between those of the rewrite: "the line before" is another one in each file. */
+START_TEST(a_rewrite_and_shared_next_hops)
+{
+	struct kvip_state *s = reopen();
+
+	own(s, 1, 2, 15);
+	commit(s);
+	ck_assert_int_eq(kvip_state_compact_begin(s), 0);
+	compact_route(s, 1, 2);
+	own(s, 2, 2, 15);
+	compact_route(s, 3, 2);
+	own(s, 4, 1, 15);
+	own(s, 5, 1, 15);
+	commit(s);
+	compact_route(s, 6, 2);
+	own(s, 7, 1, 15);
+	ck_assert_int_eq(kvip_state_compact_end(s, NULL), 0);
+	own(s, 8, 1, 15);
+	kvip_state_close(s);
+	kvip_state_close(reopen());
+	ck_assert_str_eq(refused.text, "");
+	ck_assert_str_eq(seen, "192.168.77.1/32 0 0 15 77 0 lab fd00:99::12 fd00:99::13\n"
+			       "192.168.77.2/32 0 0 15 77 0 lab fd00:99::12 fd00:99::13\n"
+			       "192.168.77.3/32 0 0 15 77 0 lab fd00:99::12 fd00:99::13\n"
+			       "192.168.77.4/32 0 0 15 77 0 lab fd00:99::12\n"
+			       "192.168.77.5/32 0 0 15 77 0 lab fd00:99::12\n"
+			       "192.168.77.6/32 0 0 15 77 0 lab fd00:99::12 fd00:99::13\n"
+			       "192.168.77.7/32 0 0 15 77 0 lab fd00:99::12\n"
+			       "192.168.77.8/32 0 0 15 77 0 lab fd00:99::12\n");
+}
+END_TEST
+
+/* A rewrite that cannot make the file smaller is not begun again at once, for ever. */
+START_TEST(what_has_just_been_rewritten_is_not_wanted_again)
+{
+	const unsigned int lines = 12000;
+	struct kvip_state *s = reopen();
+
+	for (unsigned int i = 0; i < lines; i++)
+		own(s, i, 1 + i % 8, 15);
+	commit(s);
+	ck_assert(kvip_state_compact_wanted(s, 100));
+	ck_assert_int_eq(kvip_state_compact_begin(s), 0);
+	for (unsigned int i = 0; i < lines; i++)
+		compact_route(s, i, 1 + i % 8);
+	ck_assert_int_eq(kvip_state_compact_end(s, NULL), 0);
+	ck_assert(!kvip_state_compact_wanted(s, 100));
+	for (unsigned int i = 0; i < lines + 100; i++)
+		own(s, i % lines, 1 + i % 8, 15);
+	commit(s);
+	ck_assert(kvip_state_compact_wanted(s, 100));
+	kvip_state_close(s);
+}
+END_TEST
+
 START_TEST(an_unfinished_rewrite_changes_nothing)
 {
 	struct kvip_state *s;
@@ -471,6 +563,7 @@ int main(void)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, what_is_written_is_read_back);
+	tcase_add_test(t, next_hops_are_written_once);
 	tcase_add_test(t, two_distances_are_two_routes);
 	tcase_add_test(t, what_is_not_committed_is_not_there);
 	tcase_add_test(t, every_torn_end_leaves_the_lines_before_it);
@@ -480,6 +573,8 @@ int main(void)
 	tcase_add_test(t, a_directory_that_does_not_exist_is_said);
 	tcase_add_test(t, a_full_disk_keeps_the_lines_for_later);
 	tcase_add_test(t, a_rewrite_keeps_what_is_alive_and_what_comes_meanwhile);
+	tcase_add_test(t, a_rewrite_and_shared_next_hops);
+	tcase_add_test(t, what_has_just_been_rewritten_is_not_wanted_again);
 	tcase_add_test(t, an_unfinished_rewrite_changes_nothing);
 	tcase_add_test(t, memory_may_run_out_anywhere);
 	tcase_add_test(t, a_file_is_opened_in_slices);
