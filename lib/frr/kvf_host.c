@@ -155,7 +155,7 @@ static void take_decisions(void)
 		if (!kvip_recon_decide(host.recon, &d, kvf_host_now()))
 			continue;
 		/* no memory: back into the box, and not at once again */
-		if (kvip_mailbox_post(host.mailbox, &d)) {
+		if (kvip_mailbox_put_back(host.mailbox, &d)) {
 			kvip_nhset_unref(d.route.nhs);
 			kvip_engine_republish(host.engine);
 		}

@@ -65,16 +65,18 @@ void kvip_mailbox_free(struct kvip_mailbox *m)
 }
 
 /* The event that waits longest dates the entry. */
-static void replace(struct slot *s, const struct kvip_decision *d)
+static void replace(struct slot *s, const struct kvip_decision *d, bool newer)
 {
-	kvip_msec first_ms = s->d.event_ms;
+	kvip_msec first_ms = kvip_earlier(s->d.event_ms, d->event_ms);
 
-	kvip_nhset_unref(s->d.route.nhs);
-	s->d = *d;
-	s->d.event_ms = kvip_earlier(first_ms, d->event_ms);
+	kvip_nhset_unref(newer ? s->d.route.nhs : d->route.nhs);
+	if (newer)
+		s->d = *d;
+	s->d.event_ms = first_ms;
 }
 
-int kvip_mailbox_post(struct kvip_mailbox *m, const struct kvip_decision *d)
+/* @newer: than what may be in the box for the same prefix. */
+static int post(struct kvip_mailbox *m, const struct kvip_decision *d, bool newer)
 {
 	struct slot *fresh = kvip_malloc(sizeof(*fresh)), *old;
 	bool wake;
@@ -85,7 +87,7 @@ int kvip_mailbox_post(struct kvip_mailbox *m, const struct kvip_decision *d)
 	pthread_mutex_lock(&m->mutex);
 	old = RB_INSERT(slots, &m->slots, fresh);
 	if (old) {
-		replace(old, d);
+		replace(old, d, newer);
 	} else {
 		STAILQ_INSERT_TAIL(&m->order, fresh, in_order);
 		m->pending++;
@@ -97,6 +99,16 @@ int kvip_mailbox_post(struct kvip_mailbox *m, const struct kvip_decision *d)
 	if (wake && m->wake)
 		m->wake(m->ctx);
 	return 0;
+}
+
+int kvip_mailbox_post(struct kvip_mailbox *m, const struct kvip_decision *d)
+{
+	return post(m, d, true);
+}
+
+int kvip_mailbox_put_back(struct kvip_mailbox *m, const struct kvip_decision *d)
+{
+	return post(m, d, false);
 }
 
 bool kvip_mailbox_take(struct kvip_mailbox *m, struct kvip_decision *out)

@@ -33,6 +33,9 @@ void kvip_mailbox_free(struct kvip_mailbox *m);
 /** kvip_mailbox_post - T1. Takes the reference in @d. Return: 0, -ENOMEM (then @d was not taken:
  * post again). */
 int kvip_mailbox_post(struct kvip_mailbox *m, const struct kvip_decision *d) KVIP_USE_RESULT;
+/** kvip_mailbox_put_back - T0: what was taken and could not be dealt with; something newer that has
+ *  come meanwhile stays. Takes the reference in @d, unless -ENOMEM. */
+int kvip_mailbox_put_back(struct kvip_mailbox *m, const struct kvip_decision *d) KVIP_USE_RESULT;
 /** kvip_mailbox_take - T0: the oldest pending entry. Return: true and @out (whose reference is now
  * the caller's), false when empty. */
 bool kvip_mailbox_take(struct kvip_mailbox *m, struct kvip_decision *out);

@@ -101,6 +101,24 @@ static void count_wake(void *ctx)
 	++*(int *)ctx;
 }
 
+/* T1 has decided anew between the taking and the putting back: that stands. */
+START_TEST(what_is_put_back_yields_to_what_is_newer)
+{
+	struct kvip_mailbox *m = kvip_mailbox_new(NULL, NULL);
+	struct kvip_decision d;
+
+	post(m, 1, 11, 5);
+	ck_assert(kvip_mailbox_take(m, &d));
+	ck_assert_int_eq(kvip_mailbox_put_back(m, &d), 0);
+	ck_assert(kvip_mailbox_take(m, &d));
+	post(m, 1, 12, 6);
+	ck_assert_int_eq(kvip_mailbox_put_back(m, &d), 0);
+	expect(m, 1, 12, 5);
+	ck_assert_uint_eq(kvip_mailbox_pending(m), 0);
+	kvip_mailbox_free(m);
+}
+END_TEST
+
 START_TEST(newest_value_oldest_key_first)
 {
 	struct kvip_decision none;
@@ -182,6 +200,7 @@ int main(void)
 	tcase_add_test(t, equal_sets_are_one);
 	tcase_add_test(t, a_set_is_bounded);
 	tcase_add_test(t, newest_value_oldest_key_first);
+	tcase_add_test(t, what_is_put_back_yields_to_what_is_newer);
 	tcase_add_test(t, without_memory_the_poster_keeps_its_reference);
 	tcase_add_test(t, two_threads_lose_nothing);
 	suite_add_tcase(s, t);
