@@ -21,7 +21,7 @@ struct kvip_guard {
 	int64_t second;                           /* that the newest of them is for */
 	bool active;
 	bool identity; /* another cluster answers: no time lets it go */
-	bool passing; /* accepted or released: what waits goes, and is not counted */
+	bool passing;  /* accepted or released: what waits goes, and is not counted */
 	kvip_msec since_ms;
 	size_t base; /* VIPs that the cluster had when the guard became active */
 };

@@ -324,8 +324,7 @@ void recon_nh_tick(struct kvip_recon *r, kvip_msec now)
 	struct recon_nh *nh;
 
 	RB_FOREACH(nh, recon_nhs, &r->nhs) {
-		if (!r->up || nh->answered || nh->overdue ||
-		    now - nh->asked_ms < RECON_CONFIRM_MS)
+		if (!r->up || nh->answered || nh->overdue || now - nh->asked_ms < RECON_CONFIRM_MS)
 			continue;
 		nh->overdue = true;
 		nh->news = ++r->news;

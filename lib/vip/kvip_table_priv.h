@@ -235,8 +235,8 @@ void kvip_vip_enqueue(struct kvip_table *t, struct kvip_vip *v, enum kvip_vip_qu
 /** kvip_vip_release - free @v if nothing is in force, claimed or restored. Return: true when it is
  *  gone. */
 bool kvip_vip_release(struct kvip_table *t, struct kvip_vip *v);
-/** kvip_vip_set_in_force - the one place that changes what is in force; @r NULL: nothing. Takes
- *  r->nhs. */
+/** kvip_vip_set_in_force - the one place that changes what is in force; @r NULL: nothing. Not
+ *  while it is PENDING. Takes r->nhs. */
 void kvip_vip_set_in_force(struct kvip_table *t, struct kvip_vip *v, const struct kvip_route *r,
 			   struct kvip_cluster *holder, bool told);
 /** kvip_vip_set_holder - whose route it is, without another change; not while it is PENDING. */

@@ -174,8 +174,6 @@ void kvip_vip_set_in_force(struct kvip_table *t, struct kvip_vip *v, const struc
 	const struct kvip_nhset *old = v->nhs;
 	bool was_full = is_full(before);
 
-	if (v->queue == KVIP_QUEUE_PENDING)
-		dequeue(t, v);
 	count(t, v, -1);
 	v->in_force = r != NULL;
 	v->told = r && told;

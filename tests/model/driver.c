@@ -8,7 +8,16 @@
  *   new                                 a new engine, nothing configured
  *   conf WORDS...                       a configuration line, as after `kubevip`
  *   own ADDR | connected PREFIX         facts of this router
+ *   plist NAME permit|deny PREFIX GE LE one more entry of a prefix-list (0: not given)
  *   publish                             the lines and facts since the last `publish` are in force
+ *   restart                             another process: it finds what T0 had, and nothing else
+ *   renew CLUSTER                       other credentials: what they bring is fed aside until it is
+ *                                       complete
+ *   identity CLUSTER UID                who answers under that name
+ *   lost CLUSTER 0|1                    the API is lost for longer than on-api-loss allows, or back
+ *   mark | kept                         remember the routes | die unless all of them are still there
+ *   oom N                               the Nth allocation of the next `pass` fails
+ *   republish | clear-orphans           as T0 orders
  *   begin|end|abort|absent CLUSTER KIND
  *   put CLUSTER KIND JSON
  *   del CLUSTER KIND NAMESPACE NAME UID ("-" for none)
@@ -19,7 +28,7 @@
 #include "base/kvip_jsonw.h"
 #include "base/kvip_limits.h"
 #include "base/kvip_mem.h"
-#include "vip/kvip_engine.h"
+#include "vip/kvip_engine_priv.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -29,7 +38,9 @@
 #define MAX_ROUTES 4096
 #define MAX_WORDS  64
 #define MAX_FACTS  64
+#define MAX_PLISTS 4
 #define MAX_STEPS  100000
+#define WALL       1790000000
 
 struct world {
 	struct kvip_nhsets *nhsets;
@@ -38,8 +49,11 @@ struct world {
 	struct kvip_conf *conf;
 	struct kvip_facts *facts;
 	kvip_msec now;
+	int64_t fail_at; /* see `oom` */
 	struct kvip_route routes[MAX_ROUTES];
 	size_t n;
+	struct kvip_prefix marked[MAX_ROUTES];
+	size_t n_marked;
 };
 
 static void die(const char *format, ...)
@@ -85,6 +99,92 @@ static void take(struct world *w)
 	}
 }
 
+/* Everything that is counted as things change, counted anew. */
+struct audit {
+	size_t told, as_restored, conflicts, over_limit, in_force, pending, dirty, refused;
+};
+
+static void must_be(const char *what, size_t is, size_t ought)
+{
+	if (is != ought)
+		die("%s: %zu, and it ought to be %zu", what, is, ought);
+}
+
+/* Would it be decided as it was, if it were decided again? */
+static void audit_decision(struct kvip_table *t, struct kvip_vip *v)
+{
+	char p[KVIP_PREFIX_STRLEN];
+	struct kvip_pick pick;
+
+	if (v->queue != KVIP_QUEUE_NONE)
+		return;
+	if (kvip_vip_pick(t, v, &pick))
+		die("no memory");
+	if (pick.top && (v->holder != pick.cluster || v->nhs != pick.nhs))
+		die("%s is not what its claims say", kvip_prefix_render(&v->prefix, p));
+	if (pick.over_limit != v->over_limit || pick.conflict != v->conflict)
+		die("%s has not been looked at", kvip_prefix_render(&v->prefix, p));
+	kvip_nhset_unref(pick.nhs);
+}
+
+static void audit_vip(struct world *w, const struct kvip_vip *v, struct audit *a)
+{
+	const struct kvip_route *r = find(w, &v->prefix);
+
+	a->told += v->in_force && v->told;
+	a->as_restored += v->in_force && v->told && v->as_restored;
+	a->conflicts += v->conflict;
+	a->over_limit += v->over_limit;
+	a->dirty += v->queue == KVIP_QUEUE_DIRTY;
+	if (v->in_force && v->told && (!r || r->nhs != v->nhs || r->tag != v->tag))
+		die("T0 does not have what is in force");
+	if (!v->in_force && r)
+		die("T0 has a route that is not in force");
+	if (!v->in_force && !v->restored && SLIST_EMPTY(&v->claims) && v->queue == KVIP_QUEUE_NONE)
+		die("a VIP that nobody knows is kept");
+}
+
+static void audit_cluster(struct world *w, const struct kvip_cluster *c)
+{
+	struct audit a = { 0 };
+	struct kvip_vip *v;
+
+	for (v = kvip_vip_first(&w->engine->table); v; v = kvip_vip_next(v)) {
+		const struct kvip_claim *claim;
+
+		a.in_force += v->in_force && v->holder == c;
+		a.pending += v->queue == KVIP_QUEUE_PENDING && v->holder == c;
+		SLIST_FOREACH(claim, &v->claims, of_vip)
+			a.refused += claim->cluster == c &&
+				     kvip_reason_refuses((enum kvip_reason)claim->reason);
+	}
+	must_be("VIPs of a cluster", c->n_in_force, a.in_force);
+	must_be("VIPs that wait for a guard", c->n_pending, a.pending);
+	for (int i = 0; i < KVIP_REASON_MAX; i++)
+		a.refused -= i == KVIP_REASON_OUT_OF_RANGE ? 0 : c->refused[i];
+	must_be("refused addresses", a.refused, 0);
+}
+
+static void audit(struct world *w)
+{
+	struct kvip_table *t = &w->engine->table;
+	struct audit a = { 0 };
+	struct kvip_cluster *c;
+	struct kvip_vip *v;
+
+	for (v = kvip_vip_first(t); v; v = kvip_vip_next(v)) {
+		audit_vip(w, v, &a);
+		audit_decision(t, v);
+	}
+	must_be("decided routes", t->n_told, a.told);
+	must_be("restored routes", t->n_as_restored, a.as_restored);
+	must_be("conflicts", t->n_conflicts, a.conflicts);
+	must_be("VIPs over the limit", t->n_over_limit, a.over_limit);
+	must_be("VIPs to be decided", t->n_dirty, a.dirty);
+	TAILQ_FOREACH(c, &t->clusters, of_table)
+		audit_cluster(w, c);
+}
+
 static void work(struct world *w)
 {
 	struct kvip_engine_summary sum = { .backlog = 1 };
@@ -93,7 +193,7 @@ static void work(struct world *w)
 	for (int i = 0; next <= w->now || sum.backlog; i++) {
 		if (i == MAX_STEPS)
 			die("the engine does not come to an end");
-		next = kvip_engine_step(w->engine, w->now, 1790000000 + w->now / 1000);
+		next = kvip_engine_step(w->engine, w->now, WALL + w->now / 1000);
 		kvip_engine_get_summary(w->engine, &sum);
 		take(w);
 	}
@@ -122,22 +222,6 @@ static void drop(struct world *w)
 		die("%lld allocations leaked", (long long)kvip_mem_live());
 }
 
-static void make(struct world *w)
-{
-	struct kvip_engine_deps deps = { 0 };
-
-	drop(w);
-	memset(w, 0, sizeof(*w));
-	w->now = 1000000;
-	w->nhsets = kvip_nhsets_new();
-	w->mailbox = kvip_mailbox_new(NULL, NULL);
-	deps.nhsets = w->nhsets;
-	deps.mailbox = w->mailbox;
-	w->engine = kvip_engine_new(&deps);
-	if (!w->engine)
-		die("no engine");
-}
-
 /* The next word of *@text, which is cut. NULL at its end. */
 static char *word(char **text)
 {
@@ -155,6 +239,78 @@ static char *need(char **text, const char *what)
 	if (!w)
 		die("%s is missing", what);
 	return w;
+}
+
+static void make_engine(struct world *w)
+{
+	const struct kvip_engine_deps deps = { .nhsets = w->nhsets, .mailbox = w->mailbox };
+
+	w->engine = kvip_engine_new(&deps);
+	if (!w->engine)
+		die("no engine");
+}
+
+static void make(struct world *w)
+{
+	drop(w);
+	memset(w, 0, sizeof(*w));
+	w->now = 1000000;
+	w->nhsets = kvip_nhsets_new();
+	w->mailbox = kvip_mailbox_new(NULL, NULL);
+	make_engine(w);
+}
+
+static void mark(struct world *w)
+{
+	for (w->n_marked = 0; w->n_marked < w->n; w->n_marked++)
+		w->marked[w->n_marked] = w->routes[w->n_marked].id.prefix;
+}
+
+static void kept(struct world *w)
+{
+	char p[KVIP_PREFIX_STRLEN];
+
+	for (size_t i = 0; i < w->n_marked; i++)
+		if (!find(w, &w->marked[i]))
+			die("%s has been withdrawn", kvip_prefix_render(&w->marked[i], p));
+}
+
+static void restart(struct world *w)
+{
+	take(w);
+	kvip_engine_free(w->engine);
+	make_engine(w);
+	for (size_t i = 0; i < w->n; i++) {
+		const struct kvip_restored v = { .route = w->routes[i],
+						 .identity = "",
+						 .confirmed_s = WALL + w->now / 1000,
+						 .in_zebra = true };
+
+		if (kvip_engine_restore(w->engine, &v, 1))
+			die("not restored");
+	}
+	mark(w);
+}
+
+static struct kvip_engine_cluster *cluster_of(struct world *w, char **text)
+{
+	struct kvip_cluster *c = kvip_table_cluster(&w->engine->table, need(text, "cluster"));
+
+	if (!c)
+		die("no such cluster");
+	return kvip_engine_of(c);
+}
+
+/* What kvip_engine_cluster.c does when it makes another client. */
+static void renew(struct kvip_engine_cluster *ec)
+{
+	if (!ec->c.live)
+		return;
+	kvip_cache_free(ec->shadow);
+	ec->shadow = kvip_cache_new(NULL);
+	memset(ec->listed, 0, sizeof(ec->listed));
+	memset(ec->absent, 0, sizeof(ec->absent));
+	ec->mandatory_ms = 0;
 }
 
 static void conf_line(struct world *w, char *text)
@@ -181,6 +337,7 @@ static void fact(struct world *w, const char *what, const char *value)
 		w->facts->known = true;
 		w->facts->own = kvip_calloc(MAX_FACTS, sizeof(*w->facts->own));
 		w->facts->connected = kvip_calloc(MAX_FACTS, sizeof(*w->facts->connected));
+		w->facts->plists = kvip_calloc(MAX_PLISTS, sizeof(*w->facts->plists));
 	}
 	if (w->facts->n_own == MAX_FACTS || w->facts->n_connected == MAX_FACTS)
 		die("too many facts");
@@ -190,13 +347,56 @@ static void fact(struct world *w, const char *what, const char *value)
 		die("%s: %s?", what, value);
 }
 
+static struct kvip_plist *plist_get(struct kvip_facts *f, const char *name, uint8_t family)
+{
+	struct kvip_plist *l = &f->plists[f->n_plists];
+
+	for (size_t i = 0; i < f->n_plists; i++)
+		if (f->plists[i].family == family && strcmp(f->plists[i].name, name) == 0)
+			return &f->plists[i];
+	if (f->n_plists++ == MAX_PLISTS)
+		die("too many prefix-lists");
+	l->name = kvip_strdup(name);
+	l->family = family;
+	l->entries = kvip_calloc(MAX_FACTS, sizeof(*l->entries));
+	return l;
+}
+
+/* There are other facts already. */
+static void plist(struct world *w, char *text)
+{
+	const char *name = need(&text, "name");
+	struct kvip_plist_entry e = { .permit = strcmp(need(&text, "permit"), "permit") == 0 };
+	struct kvip_plist *l;
+
+	if (kvip_prefix_parse(need(&text, "prefix"), &e.prefix))
+		die("plist: no prefix");
+	e.ge = (uint8_t)atoi(need(&text, "ge"));
+	e.le = (uint8_t)atoi(need(&text, "le"));
+	l = plist_get(w->facts, name, e.prefix.addr.family);
+	e.seq = (int64_t)l->n;
+	l->entries[l->n++] = e;
+}
+
 static void publish(struct world *w)
 {
+	if (!w->conf)
+		w->conf = kvip_conf_new();
 	kvip_engine_configure(w->engine, w->conf, w->facts);
 	kvip_conf_unref(w->conf);
 	w->conf = NULL;
 	drop_facts(w);
 	work(w);
+}
+
+static void pass(struct world *w, char *text)
+{
+	w->now += atol(need(&text, "milliseconds"));
+	kvip_mem_fail_at(w->fail_at);
+	work(w);
+	kvip_mem_fail_at(0);
+	audit(w);
+	w->fail_at = 0;
 }
 
 static enum kvip_kind kind_of(const char *name)
@@ -298,7 +498,6 @@ static bool claim_json(void *ctx, const struct kvip_claim_view *v)
 
 static void table(struct world *w)
 {
-	struct kvip_engine_summary sum;
 	struct kvip_jsonw j;
 	struct kvip_buf out;
 
@@ -312,9 +511,6 @@ static void table(struct world *w)
 	kvip_jsonw_array(&j, "claims");
 	kvip_engine_each_claim(w->engine, claim_json, &j);
 	kvip_jsonw_end(&j);
-	kvip_engine_get_summary(w->engine, &sum);
-	kvip_jsonw_int(&j, "held", (int64_t)sum.vips_held);
-	kvip_jsonw_int(&j, "backlog", (int64_t)sum.backlog);
 	kvip_jsonw_end(&j);
 	for (size_t i = 0; i < out.len; i++)
 		if (out.data[i] != '\n')
@@ -324,6 +520,44 @@ static void table(struct world *w)
 	kvip_buf_done(&out);
 }
 
+static bool order(struct world *w, const char *what, char *text)
+{
+	if (strcmp(what, "accept") == 0)
+		(void)kvip_engine_accept_withdrawals(w->engine, NULL);
+	else if (strcmp(what, "republish") == 0)
+		(void)kvip_engine_republish(w->engine);
+	else if (strcmp(what, "clear-orphans") == 0)
+		(void)kvip_engine_clear_orphans(w->engine);
+	else if (strcmp(what, "renew") == 0)
+		renew(cluster_of(w, &text));
+	else if (strcmp(what, "identity") == 0) {
+		struct kvip_engine_cluster *ec = cluster_of(w, &text);
+
+		kvip_engine_outer_feed.identity(ec, need(&text, "identity"));
+	} else if (strcmp(what, "lost") == 0) {
+		struct kvip_engine_cluster *ec = cluster_of(w, &text);
+
+		kvip_table_set_api_lost(&ec->c, atoi(need(&text, "0 or 1")));
+	} else
+		return false;
+	return true;
+}
+
+static bool fact_or_line(struct world *w, const char *what, char *text)
+{
+	if (strcmp(what, "conf") == 0)
+		conf_line(w, text);
+	else if (strcmp(what, "own") == 0 || strcmp(what, "connected") == 0)
+		fact(w, what, need(&text, "value"));
+	else if (strcmp(what, "plist") == 0)
+		plist(w, text);
+	else if (strcmp(what, "publish") == 0)
+		publish(w);
+	else
+		return false;
+	return true;
+}
+
 static void carry_out(struct world *w, char *line)
 {
 	char *rest = line;
@@ -331,20 +565,19 @@ static void carry_out(struct world *w, char *line)
 
 	if (strcmp(what, "new") == 0)
 		make(w);
-	else if (strcmp(what, "conf") == 0)
-		conf_line(w, rest);
-	else if (strcmp(what, "own") == 0 || strcmp(what, "connected") == 0)
-		fact(w, what, need(&rest, "value"));
-	else if (strcmp(what, "publish") == 0)
-		publish(w);
-	else if (strcmp(what, "accept") == 0)
-		(void)kvip_engine_accept_withdrawals(w->engine, NULL);
+	else if (strcmp(what, "restart") == 0)
+		restart(w);
+	else if (strcmp(what, "mark") == 0)
+		mark(w);
+	else if (strcmp(what, "kept") == 0)
+		kept(w);
+	else if (strcmp(what, "oom") == 0)
+		w->fail_at = atol(need(&rest, "which"));
 	else if (strcmp(what, "table") == 0)
 		table(w);
-	else if (strcmp(what, "pass") == 0) {
-		w->now += atol(need(&rest, "milliseconds"));
-		work(w);
-	} else
+	else if (strcmp(what, "pass") == 0)
+		pass(w, rest);
+	else if (!fact_or_line(w, what, rest) && !order(w, what, rest))
 		feed_command(w, what, rest);
 }
 

@@ -37,10 +37,10 @@ Operation = tuple
 
 def _selector(rng: random.Random) -> Selector:
     found = []
-    for _ in range(rng.choice((0, 1, 1, 2))):
+    for _ in range(rng.choice((0, 0, 1, 1, 2))):
         key = rng.choice(("x", "y", "io.kubernetes.service.name"))
         values = ("s0", "s1") if key.startswith("io") else ("1", "2")
-        operator = rng.choice(("in", "notin", "exists", "absent"))
+        operator = rng.choice(("in", "notin", "notin", "exists", "absent", "absent"))
         chosen = tuple(rng.sample(values, rng.choice((1, 2)))) if operator.endswith("in") else ()
         found.append(Requirement(key, operator, chosen))
     return tuple(found)
@@ -59,7 +59,8 @@ def _block(rng: random.Random, name: str) -> Block:
         selector=None if bare else _selector(rng),
         namespaces=_some(rng, NAMESPACES, 0.15),
         classes=_some(rng, ("io.cilium/bgp", "cilium"), 0.1),
-        addresses=_some(rng, ("loadbalancer-ip", "external-ip", "cluster-ip"), 0.5)
+        addresses=_some(rng, ("loadbalancer-ip",), 0.8)
+        + _some(rng, ("external-ip", "cluster-ip"), 0.4)
         or ("loadbalancer-ip",),
         node_selectors=_some(rng, nodes, 0.2),
         endpoint_rule=rng.choice(("ready-else-serving", "ready", "ready-or-serving")),
@@ -73,8 +74,10 @@ def _block(rng: random.Random, name: str) -> Block:
 
 def _ranges(rng: random.Random) -> tuple:
     """Some; of two lines for one prefix and namespace the last would be in force."""
-    found = {r[:2]: r for r in rng.sample(RANGES[:6], rng.choice((1, 2, 3, 4)))}
-    if rng.random() < 0.2:
+    found = {r[:2]: r for r in rng.sample(RANGES[:6], rng.choice((1, 2, 2, 3)))}
+    if rng.random() < 0.7:
+        found[RANGES[5][:2]] = RANGES[5]
+    if rng.random() < 0.5:
         found[RANGES[6][:2]] = RANGES[6]
     return tuple(found.values())
 
@@ -83,7 +86,7 @@ def config(rng: random.Random) -> Config:
     """Two clusters, some ranges, some blocks."""
     clusters = []
     for name in CLUSTERS:
-        names = rng.sample(("web", "web2", "web10", "zoo"), rng.choice((0, 1, 1, 2, 3)))
+        names = rng.sample(("web", "web2", "web10", "zoo"), rng.choice((0, 1, 1, 1, 2, 2, 3)))
         clusters.append(
             Cluster(
                 name,
@@ -164,9 +167,10 @@ def _service(rng: random.Random, namespace: str, name: str) -> dict:
     labels = _labels(rng)
     if rng.random() < 0.2:
         labels[GATEWAY_LABEL] = f"g{rng.randrange(GATEWAYS)}"
-    ingress = [{"ip": address} for address in {_address(rng) for _ in range(rng.randrange(3))}]
+    named = sorted({_address(rng) for _ in range(rng.choice((0, 1, 1, 2)))})
+    ingress = [{"ip": address} for address in named]
     for entry in ingress:
-        if rng.random() < 0.05:
+        if rng.random() < 0.03:
             entry["ipMode"] = "Proxy"
     spec: dict = {"type": "LoadBalancer" if rng.random() < 0.9 else "ClusterIP"}
     if rng.random() < 0.4:
@@ -189,7 +193,7 @@ def _service(rng: random.Random, namespace: str, name: str) -> dict:
 
 def _endpoint(rng: random.Random) -> dict:
     conditions = {}
-    for name, chance in (("ready", 0.6), ("serving", 0.6), ("terminating", 0.3)):
+    for name, chance in (("ready", 0.75), ("serving", 0.6), ("terminating", 0.3)):
         if rng.random() < 0.7:
             conditions[name] = rng.random() < chance
     marker = rng.random() < 0.08
@@ -211,12 +215,13 @@ def _slice(rng: random.Random, namespace: str, name: str) -> dict:
         owner = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "name": "g0"}
         meta["ownerReferences"] = [{**owner, "uid": "o"}]
     family = rng.choice(("IPv4", "IPv4", "IPv6"))
-    endpoints = [_endpoint(rng) for _ in range(rng.randrange(4))]
+    endpoints = [_endpoint(rng) for _ in range(rng.choice((0, 1, 2, 2, 3)))]
     return {"metadata": meta, "addressType": family, "endpoints": endpoints}
 
 
-def _node(rng: random.Random, name: str) -> dict:
-    number, first = int(name[1:]), name == "n0"
+def make_node(rng: random.Random, name: str, good: bool) -> dict:
+    """@good: eligible in every block."""
+    number, first = int(name[1:]), good
     labels = {"zone": rng.choice(("1", "2"))}
     meta, spec = _meta(rng, "node", "", name, labels), {}
     if not first:
@@ -235,7 +240,7 @@ def _node(rng: random.Random, name: str) -> dict:
     addresses = [{"type": "InternalIP", "address": f"192.168.99.{10 + number}"}]
     if rng.random() < 0.6:
         addresses.append({"type": "InternalIP", "address": f"fd00:99::{10 + number}"})
-    if rng.random() < 0.1:
+    if rng.random() < 0.05:
         addresses.insert(0, {"type": "InternalIP", "address": rng.choice(VIPS)})
     status = {"addresses": addresses, "conditions": conditions}
     return {"metadata": meta, "spec": spec, "status": status}
@@ -258,7 +263,7 @@ def _gateway(rng: random.Random, namespace: str, name: str) -> dict:
 def make_object(rng: random.Random, kind: str, namespace: str, name: str) -> dict:
     """Some state of an object of this name."""
     if kind == "Node":
-        return _node(rng, name)
+        return make_node(rng, name, name == "n0")
     return {"Service": _service, "EndpointSlice": _slice, "Gateway": _gateway}[kind](
         rng, namespace, name
     )
@@ -279,18 +284,47 @@ def _name(rng: random.Random, kind: str) -> tuple[str, str]:
 def operations(rng: random.Random, length: int) -> list[Operation]:
     """A history. It begins unconfigured and unsynchronised, and ends with a check."""
     found: list[Operation] = [("conf", config(rng))]
-    for cluster in CLUSTERS:
-        found.append(("put", cluster, "Node", "", "n0", _node(rng, "n0")))
+    found += population(rng)
     for _ in range(length):
         found.append(_operation(rng, found))
     found.append(("check",))
     return found
 
 
+def population(rng: random.Random) -> list[Operation]:
+    """Enough of everything that there are VIPs, and contests for them."""
+    found: list[Operation] = []
+    for cluster in CLUSTERS:
+        found.append(("put", cluster, "Node", "", "n0", make_node(rng, "n0", True)))
+        names = [("Node", "", f"n{i}") for i in range(1, NODES)]
+        for namespace in NAMESPACES:
+            names += [("Service", namespace, f"s{i}") for i in range(SERVICES)]
+            names += [("EndpointSlice", namespace, f"e{i}") for i in range(SLICES)]
+        for kind, namespace, name in names:
+            if rng.random() < 0.7:
+                obj = make_object(rng, kind, namespace, name)
+                found.append(("put", cluster, kind, namespace, name, obj))
+    return found
+
+
 def _operation(rng: random.Random, past: list[Operation]) -> Operation:
+    what = rng.choices(("ordinary", "conf", "tweak"), (105, 2, 3))[0]
+    if what == "conf":
+        return what, config(rng)
+    if what == "tweak":
+        last = next(op[1] for op in reversed(past) if op[0] == "conf")
+        at = rng.randrange(len(last.clusters))
+        changed = list(last.clusters)
+        changed[at] = config(rng).clusters[at]
+        return "conf", replace(last, clusters=tuple(changed))
+    return ordinary(rng)
+
+
+def ordinary(rng: random.Random) -> Operation:
+    """What happens every day: objects, lists, time."""
     what = rng.choices(
-        ("put", "del", "again", "stale", "miss", "relist", "abort", "conf", "tweak", "pass", "check"),
-        (50, 12, 5, 3, 8, 8, 3, 2, 3, 10, 6),
+        ("put", "del", "again", "stale", "miss", "relist", "abort", "pass", "check"),
+        (50, 12, 5, 3, 8, 8, 3, 10, 6),
     )[0]
     cluster, kind = rng.choice(CLUSTERS), rng.choice(KINDS)
     namespace, name = _name(rng, kind)
@@ -306,14 +340,6 @@ def _operation(rng: random.Random, past: list[Operation]) -> Operation:
         return what, cluster, kind, rng.randrange(1 << 30)
     if what in ("pass", "check"):
         return (what,)
-    if what == "conf":
-        return what, config(rng)
-    if what == "tweak":
-        last = next(op[1] for op in reversed(past) if op[0] == "conf")
-        at = rng.randrange(len(last.clusters))
-        changed = list(last.clusters)
-        changed[at] = config(rng).clusters[at]
-        return "conf", replace(last, clusters=tuple(changed))
     return what, cluster, kind, namespace, name
 
 

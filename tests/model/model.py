@@ -91,6 +91,7 @@ class Cluster:
     ranges: tuple[tuple[str, str | None, bool], ...]  # prefix, namespace, allow-connected
     preference: int = 100
     shutdown: bool = False
+    prefix_list: str | None = None
     blocks: tuple[Block, ...] = ()
 
 
@@ -102,8 +103,33 @@ class Config:
     reserved: tuple[str, ...] = ()
     own: tuple[str, ...] = ()
     connected: tuple[str, ...] = ()
+    plists: tuple["PrefixList", ...] = ()  # of FRR: each has entries of both families
+
+    def permits(self, name: str, address: str) -> bool:
+        """FRR's rules: the first entry that matches decides, and there is a deny at the end."""
+        entries = next(entries for list_name, entries in self.plists if list_name == name)
+        return next((e.permit for e in entries if e.matches(address)), False)
 
 
+class Entry(NamedTuple):
+    """One entry of a prefix-list."""
+
+    permit: bool
+    prefix: str
+    ge: int = 0
+    le: int = 0
+
+    def matches(self, address: str) -> bool:
+        """Does it match the host route of @address?"""
+        network, host = ip_network(self.prefix), ip_address(address)
+        if host.version != network.version or host not in network:
+            return False
+        if not self.ge and not self.le:
+            return network.prefixlen == host.max_prefixlen
+        return self.ge <= host.max_prefixlen <= (self.le or host.max_prefixlen)
+
+
+PrefixList = tuple[str, tuple[Entry, ...]]
 Objects = dict[tuple[str, str, str, str], dict]  # (cluster, kind, namespace, name) -> object
 
 
@@ -266,6 +292,8 @@ class Model:
             return "not-selected"
         if cluster.shutdown:
             return "cluster-shutdown"
+        if cluster.prefix_list and not self.config.permits(cluster.prefix_list, claim.address):
+            return "prefix-list-denies"
         return self._find_next_hops(claim)
 
     @staticmethod

@@ -2,9 +2,10 @@
 
 Thousands of histories are lived by the real engine (tests/model/driver.c); whenever one is checked,
 its routes and the reason of every claim must be what the model says of the objects as they are.
-A failure prints its seed and the shortest history that still fails.
+Half of them are hard ones (hardship.py). The driver looks at the engine's counts and decisions after
+every step. A failure prints its seed and the shortest history that still fails.
 
-KUBEVIP_MODEL_SEEDS    how many histories (default 2000)
+KUBEVIP_MODEL_SEEDS    how many histories of each kind (default 1500)
 KUBEVIP_MODEL_SEED     live this one alone
 """
 
@@ -15,18 +16,30 @@ import os
 import random
 import subprocess
 from pathlib import Path
-from typing import Iterator
+from typing import Callable, Iterator, NamedTuple
 
 import pytest
 
-from .history import Life, Operation, operations
+from . import hardship, history
+from .hardship import HardLife
+from .history import Life, Operation
 from .model import Model
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST = int(os.environ.get("KUBEVIP_MODEL_SEED", "1"))
-COUNT = 1 if "KUBEVIP_MODEL_SEED" in os.environ else int(os.environ.get("KUBEVIP_MODEL_SEEDS", 2000))
+COUNT = 1 if "KUBEVIP_MODEL_SEED" in os.environ else int(os.environ.get("KUBEVIP_MODEL_SEEDS", 1500))
 PARTS = 8  # tests; each lives a part of the seeds in one process
 LENGTH = 60
+
+
+class Kind(NamedTuple):
+    """A kind of history."""
+
+    operations: Callable[[random.Random, int], list[Operation]]
+    life: type[Life]
+
+
+KINDS = {"usual": Kind(history.operations, Life), "hard": Kind(hardship.operations, HardLife)}
 
 
 class Driver:
@@ -72,11 +85,10 @@ def binary() -> Path:
     return found
 
 
-def live(driver: Driver, history: list[Operation]) -> str:
+def live(driver: Driver, past: list[Operation], life: Life) -> str:
     """Live it; the first difference between engine and model, "" when there is none."""
-    life = Life()
     driver.tell("new")
-    for op in history:
+    for op in past:
         for line in life.lines(op):
             driver.tell(line)
         if op[0] == "check":
@@ -104,27 +116,27 @@ def _differences(what: str, engine: dict, model: dict) -> str:
     return "\n".join(f"{what}: {k}: engine {engine.get(k)}, model {model.get(k)}" for k in keys)
 
 
-def shrink(binary: Path, history: list[Operation]) -> list[Operation]:
+def shrink(binary: Path, kind: Kind, past: list[Operation]) -> list[Operation]:
     """The same failure with as few operations as possible: drop ever smaller parts of it."""
-    size = len(history) // 2
+    size = len(past) // 2
     while size:
         at = 1  # the first operation is the configuration
-        while at < len(history) - 1:
-            shorter = history[:at] + history[at + size :]
+        while at < len(past) - 1:
+            shorter = past[:at] + past[at + size :]
             if shorter[-1] != ("check",):
                 shorter.append(("check",))
-            if len(shorter) < len(history) and _fails(binary, shorter):
-                history = shorter
+            if len(shorter) < len(past) and _fails(binary, kind, shorter):
+                past = shorter
             else:
                 at += size
         size //= 2
-    return history
+    return past
 
 
-def _fails(binary: Path, history: list[Operation]) -> bool:
+def _fails(binary: Path, kind: Kind, past: list[Operation]) -> bool:
     driver = Driver(binary)
     try:
-        return bool(live(driver, history))
+        return bool(live(driver, past, kind.life()))
     except (AssertionError, BrokenPipeError):
         return True
     finally:
@@ -136,20 +148,20 @@ def seeds(part: int) -> Iterator[int]:
     return iter(range(FIRST + part, FIRST + COUNT, PARTS))
 
 
+@pytest.mark.parametrize("word", KINDS)
 @pytest.mark.parametrize("part", range(PARTS))
-def test_engine_equals_model(binary: Path, part: int) -> None:
+def test_engine_equals_model(binary: Path, part: int, word: str) -> None:
     """Whatever the order, the interleaving, the lists that broke off and what was missed."""
-    driver = Driver(binary)
+    driver, kind = Driver(binary), KINDS[word]
     for seed in seeds(part):
-        history = operations(random.Random(seed), LENGTH)
+        past = kind.operations(random.Random(seed), LENGTH)
         try:
-            difference = live(driver, history)
+            difference = live(driver, past, kind.life())
         except (AssertionError, BrokenPipeError) as error:
             difference = f"the driver failed: {error}"
         if difference:
             driver.kill()
-            shortest = shrink(binary, history)
-            told = "\n".join(map(str, shortest))
+            told = "\n".join(map(str, shrink(binary, kind, past)))
             pytest.fail(f"seed {seed}:\n{difference}\nshortest history:\n{told}")
     driver.close()
 
@@ -171,10 +183,10 @@ def test_a_difference_is_found(binary: Path) -> None:
             yield f"end {cluster} {kind}"
 
     driver = Driver(binary)
-    life, history = Deaf(), operations(random.Random(1), LENGTH)
+    life, past = Deaf(), history.operations(random.Random(1), LENGTH)
     driver.tell("new")
     differences = []
-    for op in history:
+    for op in past:
         for line in life.lines(op):
             driver.tell(line)
         if op[0] == "check":
