@@ -6,9 +6,11 @@
  * under it; what T0 may see of them is a copy.
  *
  * A cluster is live once every mandatory kind has listed and each optional one has listed, is
- * absent, is failing or has been silent for KVIP_OPTIONAL_WAIT_MS. New credentials get a client and
- * a cache of their own; when that has synchronised it takes the old one's place, as one relist.
- * Only selection lines changed: the client is not touched.
+ * absent, is failing or has been silent for KVIP_OPTIONAL_WAIT_MS. After a restart, and with new
+ * credentials, there are routes that only a Gateway may explain: then a failure that may pass (503,
+ * no connection) is waited for, too, for KVIP_OPTIONAL_WAIT_IN_FORCE_MS (rules R4). New credentials
+ * get a client and a cache of their own; when that has synchronised it takes the old one's place, as
+ * one relist. Only selection lines changed: the client is not touched.
  *
  * API loss (rules R4): a mandatory kind without proof of life for twice its watch time-out, or
  * 401/403 on one.
@@ -237,20 +239,38 @@ static bool mandatory_listed(const struct kvip_engine_cluster *ec)
 	return true;
 }
 
-/* Has an optional kind said something, be it no? */
-static bool optional_answered(const struct kvip_engine_cluster *ec)
+/* It will not change by itself: no such kind, or we may not read it. */
+static bool says_no(const struct kvip_watch_status *s)
 {
-	for (int k = 0; k < KVIP_KIND_MAX; k++) {
-		const struct kvip_watch_status *s = ec->client ? &ec->status->kind[k] : NULL;
+	return s->state == KVIP_WATCH_ABSENT || s->http_status == 401 || s->http_status == 403 ||
+	       s->http_status == 404;
+}
 
-		if (kvip_kinds[k].mandatory || ec->listed[k] || ec->absent[k] ||
-		    !is_wanted(ec->c.configured, k))
-			continue;
-		if (!s || !(s->state == KVIP_WATCH_BACKOFF || s->state == KVIP_WATCH_ABSENT ||
-			    s->http_status))
-			return false;
+/* For how long after the mandatory kinds an optional one may be waited for: 0 when it has said
+ * something, be it no. While Cilium's do not say anything what is in force is held anyway. */
+static kvip_msec wait_for_kind(const struct kvip_engine_cluster *ec, int k)
+{
+	const struct kvip_watch_status *s = ec->client ? &ec->status->kind[k] : NULL;
+
+	if (kvip_kinds[k].mandatory || ec->listed[k] || ec->absent[k] ||
+	    !is_wanted(ec->c.configured, k) || (s && says_no(s)))
+		return 0;
+	if (ec->c.n_in_force && !kvip_kinds[k].cilium)
+		return KVIP_OPTIONAL_WAIT_IN_FORCE_MS;
+	return s && (s->state == KVIP_WATCH_BACKOFF || s->http_status) ? 0 : KVIP_OPTIONAL_WAIT_MS;
+}
+
+static kvip_msec optional_wait(const struct kvip_engine_cluster *ec)
+{
+	bool identity = ec->identity_known || !ec->client || !ec->c.identity[0];
+	kvip_msec wait = identity ? 0 : KVIP_OPTIONAL_WAIT_MS;
+
+	for (int k = 0; k < KVIP_KIND_MAX; k++) {
+		kvip_msec more = wait_for_kind(ec, k);
+
+		wait = more > wait ? more : wait;
 	}
-	return ec->identity_known || !ec->client || !ec->c.identity[0];
+	return wait;
 }
 
 /* Pools and node overrides make no block. */
@@ -291,15 +311,15 @@ static void become_synced(struct kvip_engine_cluster *ec)
 /* Return: when to look again. */
 static kvip_msec review_sync(struct kvip_engine_cluster *ec)
 {
-	kvip_msec now = ec->engine->now;
+	kvip_msec now = ec->engine->now, wait;
 
 	if ((ec->c.live && !ec->shadow) || !mandatory_listed(ec))
 		return KVIP_NEVER;
 	if (!ec->mandatory_ms)
 		ec->mandatory_ms = now ? now : 1;
-	if (!optional_answered(ec) && now - ec->mandatory_ms < KVIP_OPTIONAL_WAIT_MS)
-		return kvip_earlier(ec->mandatory_ms + KVIP_OPTIONAL_WAIT_MS,
-				    now + KVIP_STATUS_EVERY_MS);
+	wait = optional_wait(ec);
+	if (now - ec->mandatory_ms < wait)
+		return kvip_earlier(ec->mandatory_ms + wait, now + KVIP_STATUS_EVERY_MS);
 	become_synced(ec);
 	return KVIP_NEVER;
 }

@@ -15,6 +15,9 @@
 #define KVIP_SLICE 256
 /* An optional kind, and the cluster's identity, may delay the first decision that long. */
 #define KVIP_OPTIONAL_WAIT_MS 2000
+/* An optional kind that does not say no may delay it that long while routes of the cluster are in
+ * force: they may be there because of it. */
+#define KVIP_OPTIONAL_WAIT_IN_FORCE_MS 30000
 /* Without memory: try again after that. */
 #define KVIP_NOMEM_RETRY_MS 500
 /* The clients' status is copied that often. */

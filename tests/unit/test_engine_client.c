@@ -335,6 +335,87 @@ START_TEST(test_never_reached_is_held)
 }
 END_TEST
 
+static void put_gateway(void)
+{
+	put(KVIP_KIND_GATEWAY,
+	    "{'metadata':{'name':'gw','namespace':'prod','labels':{'tier':'gold'}}}");
+}
+
+/* And another VIP, which needs no Gateway: it is not the guard that holds the last one. */
+static void put_gateways_service(void)
+{
+	put_node("n1", EH_N1);
+	put_service("web", V);
+	put_service("own", "192.168.77.1");
+	put(KVIP_KIND_SERVICE,
+	    "{'metadata':{'name':'own','namespace':'prod','labels':{'tier':'gold'}},"
+	    "'spec':{'type':'LoadBalancer'},"
+	    "'status':{'loadBalancer':{'ingress':[{'ip':'192.168.77.1'}]}}}");
+	put(KVIP_KIND_SERVICE,
+	    "{'metadata':{'name':'web','namespace':'prod','labels':{"
+	    "'gateway.networking.k8s.io/gateway-name':'gw'}},'spec':{'type':'LoadBalancer'},"
+	    "'status':{'loadBalancer':{'ingress':[{'ip':'" V "'}]}}}");
+}
+
+#define GOLD(file)                                                                                 \
+	"cluster lab kubeconfig " file "\ncluster lab vip-range 192.168.77.0/24\n"                 \
+	"cluster lab withdraw-guard 100 min 1000\n"                                                \
+	"cluster lab advertise web service-selector tier=gold\n"
+
+/* The API server is not well yet: VIPs that only a Gateway's labels select must not flap. */
+START_TEST(test_gateways_fail_for_a_moment)
+{
+	struct eh *h = start();
+
+	eh_conf(h, GOLD("/etc/one"));
+	eh_step(h);
+	put_gateway();
+	put_gateways_service();
+	mandatory_listed(h);
+	listed(h, KVIP_KIND_GATEWAY);
+	eh_pass(h, 300);
+	ck_assert_str_eq(eh_route(h, V), EH_N1);
+	eh_conf(h, GOLD("/etc/two"));
+	eh_step(h);
+	put_gateways_service();
+	mandatory_listed(h);
+	client->status.kind[KVIP_KIND_GATEWAY].state = KVIP_WATCH_BACKOFF;
+	client->status.kind[KVIP_KIND_GATEWAY].http_status = 503;
+	for (int i = 0; i < 29; i++)
+		eh_pass(h, 1000);
+	ck_assert_uint_eq(h->withdrawn, 0);
+	put_gateway();
+	client->status.kind[KVIP_KIND_GATEWAY].http_status = 0;
+	listed(h, KVIP_KIND_GATEWAY);
+	eh_pass(h, 300);
+	ck_assert_str_eq(eh_route(h, V), EH_N1);
+	ck_assert_uint_eq(h->withdrawn, 0);
+	stop(h);
+}
+END_TEST
+
+/* A plain no is waited for no longer than ever, a failure not for ever. */
+START_TEST(test_gateways_fail_for_long)
+{
+	struct eh *h = running(CONF);
+
+	for (int i = 0; i < 2; i++) {
+		eh_conf(h, i ? "cluster lab kubeconfig /etc/three\n" EH_CONF
+			     : "cluster lab kubeconfig /etc/two\n" EH_CONF);
+		eh_step(h);
+		put_node("n1", EH_N1);
+		put_service("web", i ? "192.168.77.3" : "192.168.77.2");
+		mandatory_listed(h);
+		client->status.kind[KVIP_KIND_GATEWAY].state = KVIP_WATCH_BACKOFF;
+		client->status.kind[KVIP_KIND_GATEWAY].http_status = i ? 403 : 0;
+		eh_pass(h, 300);
+		eh_pass(h, i ? 300 : 30000);
+		ck_assert_str_eq(eh_route(h, i ? "192.168.77.3" : "192.168.77.2"), EH_N1);
+	}
+	stop(h);
+}
+END_TEST
+
 START_TEST(test_new_credentials)
 {
 	struct eh *h = running(CONF);
@@ -568,6 +649,8 @@ int main(void)
 	tcase_add_test(tc, test_api_lost_and_held);
 	tcase_add_test(tc, test_api_lost_and_withdrawn);
 	tcase_add_test(tc, test_never_reached_is_held);
+	tcase_add_test(tc, test_gateways_fail_for_a_moment);
+	tcase_add_test(tc, test_gateways_fail_for_long);
 	tcase_add_test(tc, test_new_credentials);
 	tcase_add_test(tc, test_new_credentials_of_an_empty_cluster);
 	tcase_add_test(tc, test_from_cilium_and_back);
