@@ -24,6 +24,7 @@
 
 #include "frr-module/bgp_kubevip_sink.h"
 
+#include "base/kvip_hash.h"
 #include "frr/kvf_host.h"
 #include "vip/kvip_reason.h"
 
@@ -227,36 +228,26 @@ const struct kvip_sink_ops bgp_kubevip_sink = {
 DECLARE_KOOH(cmd_execute_done, (struct vty * vty, const char *cmd_exec), (vty, cmd_exec));
 extern struct hook _hook_cmd_execute_done __attribute__((weak));
 
-/* FNV-1a */
-static uint64_t mix(uint64_t h, const void *data, size_t n)
-{
-	const uint8_t *b = data;
-
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ b[i]) * 0x100000001b3u;
-	return h;
-}
-
 static uint64_t mix_redistribution(uint64_t h, struct bgp *bgp, afi_t afi)
 {
 	const struct bgp_redist *red = bgp_redist_lookup(bgp, afi, ZEBRA_ROUTE_STATIC, 0);
 
-	h = mix(h, &red, sizeof(red));
+	h = kvip_hash(h, &red, sizeof(red));
 	if (red && red->rmap.name)
-		h = mix(h, red->rmap.name, strlen(red->rmap.name) + 1);
+		h = kvip_hash(h, red->rmap.name, strlen(red->rmap.name) + 1);
 	if (red && red->redist_metric_flag)
-		h = mix(h, &red->redist_metric, sizeof(red->redist_metric));
+		h = kvip_hash(h, &red->redist_metric, sizeof(red->redist_metric));
 	return h;
 }
 
 static uint64_t redistributions(void)
 {
-	uint64_t h = 0xcbf29ce484222325u;
+	uint64_t h = KVIP_HASH_BEGIN;
 	struct listnode *node;
 	struct bgp *bgp;
 
 	for (ALL_LIST_ELEMENTS_RO(bm->bgp, node, bgp)) {
-		h = mix(h, &bgp, sizeof(bgp));
+		h = kvip_hash(h, &bgp, sizeof(bgp));
 		h = mix_redistribution(h, bgp, AFI_IP);
 		h = mix_redistribution(h, bgp, AFI_IP6);
 	}

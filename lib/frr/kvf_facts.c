@@ -4,6 +4,7 @@
  * Source: lib/plist.c, lib/plist_int.h of FRR 8.4.4 (entries are kept in order of seq).
  */
 #include "frr/kvf_facts.h"
+#include "base/kvip_hash.h"
 #include "frr/kvf_addr.h"
 #include "frr/kvf_compat.h"
 #include "frr/kvf_zebra.h"
@@ -155,35 +156,25 @@ void kvf_facts_on_plist_change(void (*changed)(void))
 	prefix_list_delete_hook(on_plist);
 }
 
-/* FNV-1a */
-static uint64_t mix(uint64_t h, const void *data, size_t n)
-{
-	const uint8_t *b = data;
-
-	for (size_t i = 0; i < n; i++)
-		h = (h ^ b[i]) * 0x100000001b3u;
-	return h;
-}
-
 static uint64_t digest_plist(uint64_t h, const struct prefix_list *l)
 {
 	const struct prefix_list_entry *e;
 
 	if (!l)
-		return mix(h, "", 1);
+		return kvip_hash(h, "", 1);
 	for (e = l->head; e; e = e->next) {
 		const int64_t v[] = { e->seq, e->type, e->any, e->ge, e->le, e->prefix.prefixlen };
 
-		h = mix(h, v, sizeof(v));
-		h = mix(h, &e->prefix.u.prefix, e->prefix.family == AF_INET ? 4 : 16);
+		h = kvip_hash(h, v, sizeof(v));
+		h = kvip_hash(h, &e->prefix.u.prefix, e->prefix.family == AF_INET ? 4 : 16);
 	}
-	return mix(h, "\n", 1);
+	return kvip_hash(h, "\n", 1);
 }
 
 bool kvf_facts_plists_changed(const struct kvip_conf *conf)
 {
 	static uint64_t last;
-	uint64_t h = 0xcbf29ce484222325u;
+	uint64_t h = KVIP_HASH_BEGIN;
 	bool changed;
 
 	for (size_t i = 0; i < conf->n_clusters; i++) {
@@ -202,7 +193,8 @@ bool kvf_facts_plists_changed(const struct kvip_conf *conf)
 /* The order in which they are told does not matter. */
 static void digest_neighbour(void *ctx, const struct kvip_addr *a)
 {
-	*(uint64_t *)ctx += mix(mix(0xcbf29ce484222325u, &a->family, 1), a->b, sizeof(a->b));
+	*(uint64_t *)ctx += kvip_hash(kvip_hash(KVIP_HASH_BEGIN, &a->family, 1), a->b,
+				      sizeof(a->b));
 }
 
 void kvf_facts_set_neighbours(void (*each)(kvf_neighbour_fn *fn, void *ctx))

@@ -15,6 +15,7 @@
  * API loss (rules R4): a mandatory kind without proof of life for twice its watch time-out, or
  * 401/403 on one.
  */
+#include "base/kvip_hash.h"
 #include "vip/kvip_engine_priv.h"
 
 #include <errno.h>
@@ -137,11 +138,7 @@ static struct kvip_client_conf client_conf(const struct kvip_cluster_conf *c)
 
 static uint64_t seed_for(const struct kvip_engine *e, const char *name)
 {
-	uint64_t h = e->deps.seed ^ UINT64_C(0xcbf29ce484222325);
-
-	while (*name)
-		h = (h ^ (uint8_t)*name++) * UINT64_C(0x100000001b3);
-	return h;
+	return kvip_hash(e->deps.seed ^ KVIP_HASH_BEGIN, name, strlen(name));
 }
 
 /* What the former client had begun is over; a cluster that had synchronised is fed aside from now

@@ -8,6 +8,7 @@
  */
 #include "vip/kvip_route.h"
 
+#include "base/kvip_hash.h"
 #include "base/kvip_limits.h"
 
 #include "base/kvip_tree.h"
@@ -133,6 +134,15 @@ static struct entry *candidate(const struct kvip_addr *addrs, size_t n)
 	return e;
 }
 
+static uint64_t hash_of(const struct kvip_nhset *s)
+{
+	uint64_t h = KVIP_HASH_BEGIN;
+
+	for (uint32_t i = 0; i < s->n; i++)
+		h = kvip_hash(h, s->addrs[i].b, sizeof(s->addrs[i].b));
+	return h;
+}
+
 const struct kvip_nhset *kvip_nhset_get(struct kvip_nhsets *t, const struct kvip_addr *addrs,
 					size_t n)
 {
@@ -145,6 +155,7 @@ const struct kvip_nhset *kvip_nhset_get(struct kvip_nhsets *t, const struct kvip
 	if (!found) {
 		e->table = t;
 		e->set.id = ++t->next_id;
+		e->set.hash = hash_of(&e->set);
 		t->count++;
 		found = e;
 		e = NULL;

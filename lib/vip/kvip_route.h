@@ -18,6 +18,7 @@
 struct kvip_nhset {
 	uint32_t id; /* for show: stable while the set lives */
 	uint32_t n;
+	uint64_t hash; /* of the addresses: equal sets have equal ones, on every router */
 	const struct kvip_addr *addrs;
 };
 

@@ -10,6 +10,7 @@
  * to date with the change of one VIP and T0 reads it in no time; a sum does not depend on order,
  * which a digest over a walk in prefix order would only have to establish again.
  */
+#include "base/kvip_hash.h"
 #include "vip/kvip_table_priv.h"
 
 #include <errno.h>
@@ -123,28 +124,17 @@ bool kvip_vip_release(struct kvip_table *t, struct kvip_vip *v)
 	return true;
 }
 
-static uint64_t fnv(uint64_t h, const void *data, size_t n)
-{
-	const uint8_t *b = data;
-
-	while (n--)
-		h = (h ^ *b++) * UINT64_C(0x100000001b3);
-	return h;
-}
-
-/* FNV-1a over prefix, next hops, tag and distance, in network order. */
+/* Over prefix, next hops, tag and distance, in network order. */
 static uint64_t route_hash(const struct kvip_vip *v)
 {
 	const uint8_t number[5] = { (uint8_t)(v->tag >> 24), (uint8_t)(v->tag >> 16),
 				    (uint8_t)(v->tag >> 8), (uint8_t)v->tag, v->distance };
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
+	uint64_t h = v->nhs->hash;
 
-	h = fnv(h, &v->prefix.addr.family, 1);
-	h = fnv(h, v->prefix.addr.b, sizeof(v->prefix.addr.b));
-	h = fnv(h, &v->prefix.len, 1);
-	for (uint32_t i = 0; i < v->nhs->n; i++)
-		h = fnv(h, v->nhs->addrs[i].b, sizeof(v->nhs->addrs[i].b));
-	return fnv(h, number, sizeof(number));
+	h = kvip_hash(h, &v->prefix.addr.family, 1);
+	h = kvip_hash(h, v->prefix.addr.b, sizeof(v->prefix.addr.b));
+	h = kvip_hash(h, &v->prefix.len, 1);
+	return kvip_hash(h, number, sizeof(number));
 }
 
 /* Everything that is counted about @v, once with its old state and once with the new. */
