@@ -331,7 +331,7 @@ static void flush_and_exit(void)
 	if (kvf_turn_reading())
 		return;
 	kvip_recon_get_summary(host.recon, &sum);
-	if (!sum.active) {
+	if (!sum.active && kvf_host_now() - host.start_ms >= FLUSH_LIMIT_MS) {
 		fprintf(stderr, "%s injects: let it carry out `kubevip flush`, or stop it first\n",
 			kvf_turn_standby() ? kvf_turn_standby() : "another process");
 		leave_with(1);
@@ -340,7 +340,7 @@ static void flush_and_exit(void)
 		fprintf(stderr, "zebra does not answer: nothing is withdrawn\n");
 		leave_with(1);
 	}
-	if (!sum.sink_up)
+	if (!sum.active || !sum.sink_up)
 		return;
 	if (sum.routes == 0)
 		leave_with(0);

@@ -2,6 +2,10 @@
 /*
  * DOC: flock(2) on a file that is never removed, so that two processes can never hold locks on two
  * files of one name. The kernel lets go of it whatever way the holder dies. Thread: T0.
+ *
+ * Who wants to inject says so with a second lock, shared and of the other kind, which has nothing to
+ * do with the first (fcntl(2), open file description locks). The holder can see it; where the file
+ * system has none, nobody is seen to want it.
  */
 #include "frr/kvf_lock.h"
 
@@ -49,21 +53,40 @@ static void write_self(const char *name)
 	write_holder(text);
 }
 
-bool kvf_lock_try(const char *name, char *holder, size_t size)
+static void set_wanted(bool on)
+{
+	struct flock l = { .l_type = on ? F_RDLCK : F_UNLCK, .l_whence = SEEK_SET, .l_len = 1 };
+
+	(void)fcntl(lock.fd, F_OFD_SETLK, &l);
+}
+
+bool kvf_lock_is_wanted(void)
+{
+	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1 };
+
+	return lock.fd >= 0 && fcntl(lock.fd, F_OFD_GETLK, &l) == 0 && l.l_type != F_UNLCK;
+}
+
+bool kvf_lock_try(const char *name, bool wanted, char *holder, size_t size)
 {
 	holder[0] = '\0';
-	if (lock.held)
-		return true;
 	if (lock.fd < 0)
 		lock.fd = open(lock.path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	if (lock.fd < 0) {
 		snprintf(holder, size, "nobody: %.100s: %s", lock.path, strerror(errno));
 		return false;
 	}
+	set_wanted(wanted);
+	if (lock.held)
+		return true;
 	if (flock(lock.fd, LOCK_EX | LOCK_NB)) {
 		read_holder(lock.fd, holder, size);
 		if (!holder[0])
 			snprintf(holder, size, "another process");
+		return false;
+	}
+	if (!wanted && kvf_lock_is_wanted()) {
+		flock(lock.fd, LOCK_UN);
 		return false;
 	}
 	lock.held = true;

@@ -9,6 +9,9 @@
  * withdraw, beside `observe` it may well go on injecting: then nothing is touched, and the lock,
  * which a process that had no configuration yet has taken at its start, is given back as it was.
  *
+ * A shell without a cluster has nothing to inject. It takes the lock only if nobody wants it, so that
+ * orphans are seen and can be cleared, and makes room as soon as somebody does.
+ *
  * The record is read, and told to the engine, in slices: it may name tens of thousands of routes,
  * and inside bgpd BGP goes on in between (rules R5). This process is active when all of it has been
  * read.
@@ -19,6 +22,7 @@
 
 #include "frr/kvf_lock.h"
 #include "frr/kvf_record.h"
+#include "frr/kvf_worker.h"
 
 #include "libfrr.h"
 #include "log.h"
@@ -39,6 +43,7 @@ static struct {
 	enum kvip_inject inject;    /* as configured last, if configured */
 	bool configured;            /* there was a configuration */
 	bool has_clusters;          /* and it had something to inject */
+	bool drafts_clusters;       /* until then: what has been typed has */
 	bool injected;              /* into zebra, by configuration: so it is ours to withdraw */
 	bool leaving;               /* zebra is being emptied of ours, with the lock held */
 	/* Of the record. Read: this process injects, or empties zebra. */
@@ -165,11 +170,44 @@ static void end(void)
 	close_record();
 }
 
-static void note_standby(const char *holder)
+/* Else nothing is lost if another process injects. */
+static bool wants_turn(void)
+{
+	if (turn.leaving || turn.opt.flush || (turn.injected && kvip_recon_owned(turn.recon)))
+		return true;
+	return into_zebra() && (turn.has_clusters || turn.drafts_clusters);
+}
+
+/* The other one reads the record as it is: what was read from it here is forgotten. */
+static void make_room(void)
+{
+	zlog_info("kubevip: nothing to inject here: another process may");
+	end();
+	kvip_recon_disown(turn.recon);
+	if (turn.engine)
+		kvip_engine_clear_orphans(turn.engine);
+	kvf_worker_wake();
+	if (turn.injected)
+		kvf_lock_release();
+	else
+		kvf_lock_give_back();
+}
+
+/* What another process has to care for by now must have been forgotten before it is read again. */
+static bool try_lock(char *holder, size_t size)
+{
+	if (turn.record == RECORD_READ && !wants_turn() && kvf_lock_is_wanted())
+		make_room();
+	if (turn.record == RECORD_CLOSED && kvip_recon_owned(turn.recon))
+		return false;
+	return kvf_lock_try(turn.opt.name, wants_turn(), holder, size);
+}
+
+static void note_standby(const char *holder, bool active)
 {
 	if (holder[0] && strcmp(turn.standby, holder))
 		zlog_warn("kubevip: standby: %s injects", holder);
-	if (!holder[0] && turn.standby[0] && into_zebra())
+	if (active && turn.standby[0] && into_zebra())
 		zlog_info("kubevip: this process injects now");
 	snprintf(turn.standby, sizeof(turn.standby), "%s", holder);
 }
@@ -179,9 +217,8 @@ static void take(void)
 	char holder[sizeof(turn.standby)] = "";
 	bool active;
 
-	active = (into_zebra() || turn.leaving) &&
-		 kvf_lock_try(turn.opt.name, holder, sizeof(holder));
-	note_standby(holder);
+	active = (into_zebra() || turn.leaving) && try_lock(holder, sizeof(holder));
+	note_standby(holder, active);
 	if (active)
 		begin();
 	turn.injected |= active && turn.has_clusters && into_zebra();
@@ -195,8 +232,10 @@ static void take(void)
 
 void kvf_turn_take(const struct kvip_conf *draft)
 {
-	if (!turn.configured)
+	if (!turn.configured) {
 		turn.inject = draft->inject;
+		turn.drafts_clusters = draft->n_clusters > 0;
+	}
 	take();
 }
 
@@ -206,7 +245,7 @@ static void leave(bool all)
 	bool ours = all || turn.injected || kvf_lock_last_was(turn.opt.name);
 	char holder[sizeof(turn.standby)];
 
-	turn.leaving = ours && kvf_lock_try(turn.opt.name, holder, sizeof(holder));
+	turn.leaving = ours && kvf_lock_try(turn.opt.name, true, holder, sizeof(holder));
 	if (kvf_lock_held() && !turn.leaving) {
 		end();
 		kvf_lock_give_back();
@@ -224,6 +263,7 @@ void kvf_turn_configure(const struct kvip_conf *conf)
 	turn.configured = true;
 	turn.inject = conf->inject;
 	turn.has_clusters = conf->n_clusters > 0;
+	turn.drafts_clusters = false;
 	if (conf->inject != KVIP_INJECT_ZEBRA && was_zebra) {
 		leave(false);
 	} else if (conf->inject == KVIP_INJECT_ZEBRA && turn.leaving) {

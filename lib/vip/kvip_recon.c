@@ -236,6 +236,7 @@ int kvip_recon_adopt(struct kvip_recon *r, const struct kvip_route *route)
 {
 	struct recon_entry *e = get(r, route->id.vrf_id, &route->id.prefix);
 
+	r->disowned = false;
 	if (!e)
 		return -ENOMEM;
 	if (e->owned || (e->has_want && kvip_route_id_cmp(&e->want.id, &route->id)))
@@ -369,8 +370,15 @@ void kvip_recon_set_active(struct kvip_recon *r, bool active, kvip_msec now)
 	if (r->active == active)
 		return;
 	r->active = active;
+	r->disowned = false;
 	if (active || r->inject != KVIP_INJECT_ZEBRA)
 		recon_resync(r);
+}
+
+void kvip_recon_disown(struct kvip_recon *r)
+{
+	r->disowned = true;
+	recon_resync(r);
 }
 
 void kvip_recon_set_conf(struct kvip_recon *r, struct kvip_conf *conf)

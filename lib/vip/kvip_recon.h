@@ -72,6 +72,9 @@ void kvip_recon_sink_writable(struct kvip_recon *r);
 /** kvip_recon_set_active - may we inject into zebra (lock held)? Inactive: nothing is sent there or
  *  withdrawn. */
 void kvip_recon_set_active(struct kvip_recon *r, bool active, kvip_msec now);
+/** kvip_recon_disown - what was adopted is another process's to care for: inactive, it is forgotten,
+ *  in slices, until something is adopted anew. */
+void kvip_recon_disown(struct kvip_recon *r);
 /** kvip_recon_set_facts - this router's own addresses; takes a reference. */
 void kvip_recon_set_facts(struct kvip_recon *r, struct kvip_facts *facts, kvip_msec now);
 /**

@@ -112,7 +112,8 @@ struct kvip_recon {
 	struct kvip_conf *conf;
 	enum kvip_inject inject; /* of conf */
 	bool up, active, flushed;
-	bool blocked; /* the sink's channel is full */
+	bool disowned; /* what was adopted is forgotten while not active */
+	bool blocked;  /* the sink's channel is full */
 	bool state_failing;
 	char state_error[200];
 	uint64_t announces, withdraws, swept, confirmations;

@@ -219,7 +219,8 @@ static int withdraw(struct kvip_recon *r, struct recon_entry *e, kvip_msec now)
 	return rc;
 }
 
-/* Not `inject zebra`: what zebra has of ours goes, if it is ours to take away. */
+/* Not `inject zebra`, or not our turn any more: what zebra has of ours goes, if it is ours to take
+ * away. */
 static int leave_zebra(struct kvip_recon *r, struct recon_entry *e, kvip_msec now)
 {
 	if (!e->owned && SLIST_EMPTY(&e->olds)) {
@@ -240,7 +241,7 @@ static int carry_out(struct kvip_recon *r, struct recon_entry *e, kvip_msec now)
 
 	recon_renew(r, e);
 	recon_node_step(r, e, now);
-	if (r->inject != KVIP_INJECT_ZEBRA)
+	if (r->inject != KVIP_INJECT_ZEBRA || r->disowned)
 		return leave_zebra(r, e, now);
 	switch (intent_of(r, e)) {
 	case ANNOUNCE:

@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 from typing import Iterator
 
@@ -563,6 +564,31 @@ def test_second_takes_over(watched: Scene, second: Second, sig: int) -> None:
     assert second.show()["standby"] is None and watched.trouble("kubewatch") == set()
     watched.remove(OTHER)
     watched.wait_gone(OTHER)
+
+
+def test_makes_room_without_anything_to_inject(watched: Scene, kubewatch_binary: Path) -> None:
+    """A shell without a cluster keeps what was in force, and no other one from injecting."""
+    watched.kill()
+    watched.configure(lines=[])
+    with watched.unharmed(VIP, until=watched.send_operators_witness):
+        watched.start(synchronised=False)
+        watched.wait_state("kept")
+        second = Second(watched, kubewatch_binary)
+        try:
+            poll(lambda: second.show()["active"], 20, "the second one injects")
+            second.wait_installed()
+            first = second.first
+            poll(lambda: watched.show(daemon=first)["standby"], 10, "the first one has seen it")
+            assert watched.show(daemon=first)["active"] is False
+            poll(lambda: not watched.show("vip", first)["vips"], 10, "and says no more of VIPs")
+            watched.api.put(*web(OTHER))
+            second.wait_installed(OTHER)
+        finally:
+            second.close()
+        for prefix in (VIP, OTHER):
+            kept = partial(watched.vip, prefix, first)
+            poll(lambda: kept().get("reason") == "orphan", 10, f"{prefix} is kept by the first one")
+            assert kept()["state"] == "kept"
 
 
 def test_record_is_whole_after_a_takeover(watched: Scene, second: Second) -> None:

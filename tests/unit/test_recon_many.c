@@ -380,6 +380,28 @@ START_TEST(what_is_swept_again_and_again_waits_for_a_tick)
 }
 END_TEST
 
+START_TEST(what_another_process_cares_for_is_forgotten_in_slices)
+{
+	kvip_recon_set_active(recon, false, now);
+	kvip_recon_disown(recon);
+	ck_assert_uint_gt(run(64), VIPS / 64);
+	ck_assert_uint_eq(kvip_recon_owned(recon), 0);
+	for (unsigned int i = 0; i < VIPS; i++) {
+		struct kvip_route r = { .id = { .prefix = vip(i), .distance = 15 }, .tag = 77 };
+
+		ck_assert_uint_eq(announced[i] + withdrawn[i], 0);
+		ck_assert_int_eq(kvip_recon_adopt(recon, &r), 0);
+	}
+	run(64);
+	ck_assert_uint_eq(kvip_recon_owned(recon), VIPS);
+	withdraw(3);
+	kvip_recon_set_active(recon, true, now);
+	run(64);
+	for (unsigned int i = 0; i < VIPS; i++)
+		ck_assert_uint_eq(withdrawn[i], i == 3);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("recon_many");
@@ -399,6 +421,7 @@ int main(void)
 	tcase_add_test(t, many_confirmations_are_overdue);
 	tcase_add_test(t, routes_of_other_tables_are_sent_again_in_slices);
 	tcase_add_test(t, what_is_swept_again_and_again_waits_for_a_tick);
+	tcase_add_test(t, what_another_process_cares_for_is_forgotten_in_slices);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
