@@ -100,7 +100,8 @@ static void check(kvf_check_say *say, void *ctx)
 		say(ctx, "match-limit", text);
 	}
 	for (ALL_LIST_ELEMENTS_RO(bm->bgp, node, bgp))
-		check_instance(&t, bgp);
+		if (bgp_kubevip_match_concerns(bgp))
+			check_instance(&t, bgp);
 	bgp_kubevip_policy_check(say, ctx);
 }
 

@@ -5,14 +5,15 @@
  *
  * Thread: T0, only when somebody asks; changes nothing in bgpd. The route-map is gone through rule by
  * rule with the very functions that bgpd applies, on a path as bgp_redistribute_add() makes it; only
- * so can the entry be named that decided.
+ * so can the entry be named that decided. (route_map_apply() would count it as applied.)
  *
  * Sources: FRR 8.4.4, bgpd/bgp_route.c (bgp_redistribute_add), bgpd/bgp_advertise.c
- * (bgp_adj_out_lookup), lib/routemap.c (route_map_apply_match: all rules of an entry must match).
+ * (bgp_adj_out_lookup), lib/routemap.c (route_map_apply_ext, route_map_apply_match).
  */
 #include "frr/kvf_compat.h"
 
 #include "frr-module/bgp_kubevip_explain.h"
+#include "frr-module/bgp_kubevip_match.h"
 
 #include "frr/kvf_explain.h"
 #include "frr/kvf_host.h"
@@ -117,52 +118,148 @@ static const char *result_word(enum route_map_cmd_result_t r)
 	}
 }
 
-/* One entry's rules, all of which must hold. */
-static bool entry_matches(struct asking *q, struct route_map_index *index,
-			  struct bgp_path_info *path)
+/* ---- as route_map_apply_ext() and route_map_apply_match() do it ---- */
+
+struct trial {
+	struct asking *q;
+	struct bgp_path_info *path;
+	bool aloud; /* rule by rule */
+	int depth;  /* of calls */
+};
+
+static const char *entry_name(const struct trial *t, const struct route_map_index *i,
+			      char buf[NAME_STRLEN])
 {
-	struct route_map_rule *r;
-	bool all = true;
-	char name[32];
+	if (t->depth)
+		snprintf(buf, NAME_STRLEN, "%.64s entry %d", i->map->name, i->pref);
+	else
+		snprintf(buf, NAME_STRLEN, "entry %d", i->pref);
+	return buf;
+}
 
-	snprintf(name, sizeof(name), "entry %d", index->pref);
-	for (r = index->match_list.head; r; r = r->next) {
-		enum route_map_cmd_result_t res = r->cmd->func_apply(r->value, &q->p, path);
+static void describe_rule(struct trial *t, const char *entry, const struct route_map_rule *r,
+			  enum route_map_cmd_result_t res)
+{
+	struct asking *q = t->q;
 
-		kvip_explain_detail(q->x, name, res == RMAP_NOMATCH ? "no-match" : "match",
-				    "match %s %s: %s", r->cmd->str, r->rule_str ? r->rule_str : "",
-				    result_word(res));
-		if (strcmp(r->cmd->str, "ip address prefix-list") == 0 && q->afi == AFI_IP)
-			describe_plist(q, AFI_IP, r->rule_str);
-		if (strcmp(r->cmd->str, "ipv6 address prefix-list") == 0 && q->afi == AFI_IP6)
-			describe_plist(q, AFI_IP6, r->rule_str);
-		all &= res != RMAP_NOMATCH;
+	kvip_explain_detail(q->x, entry, res == RMAP_NOMATCH ? "no-match" : "match",
+			    "match %s %s: %s", r->cmd->str, r->rule_str ? r->rule_str : "",
+			    result_word(res));
+	if (strcmp(r->cmd->str, "ip address prefix-list") == 0 && q->afi == AFI_IP)
+		describe_plist(q, AFI_IP, r->rule_str);
+	if (strcmp(r->cmd->str, "ipv6 address prefix-list") == 0 && q->afi == AFI_IP6)
+		describe_plist(q, AFI_IP6, r->rule_str);
+}
+
+/* One entry's rules, all of which must hold. */
+static enum route_map_cmd_result_t match_entry(struct trial *t, const struct route_map_index *i)
+{
+	enum route_map_cmd_result_t all = i->match_list.head ? RMAP_NOOP : RMAP_MATCH;
+	char name[NAME_STRLEN];
+
+	for (struct route_map_rule *r = i->match_list.head; r; r = r->next) {
+		enum route_map_cmd_result_t res = r->cmd->func_apply(r->value, &t->q->p, t->path);
+
+		if (t->aloud)
+			describe_rule(t, entry_name(t, i, name), r, res);
+		if (res == RMAP_NOMATCH || (res == RMAP_MATCH && all == RMAP_NOOP))
+			all = res;
+		if (all == RMAP_NOMATCH && !t->aloud)
+			break;
 	}
 	return all;
 }
 
-/* The entry that decides, without a word about it. */
-static struct route_map_index *deciding_entry(struct asking *q, struct route_map *map,
-					      struct bgp_path_info *path)
-{
-	struct route_map_index *i;
-	struct route_map_rule *r;
+static bool try_map(struct trial *t, const struct route_map *map, struct route_map_index **by);
 
-	for (i = map->head; i; i = i->next) {
-		for (r = i->match_list.head; r; r = r->next)
-			if (r->cmd->func_apply(r->value, &q->p, path) == RMAP_NOMATCH)
-				break;
-		if (!r)
-			return i;
-	}
-	return NULL;
+/* `call`: what the other map denies is denied; one that does not exist is passed over. */
+static bool try_call(struct trial *t, const struct route_map_index *i)
+{
+	struct route_map *map = route_map_lookup_by_name(i->nextrm);
+	struct route_map_index *by;
+	char name[NAME_STRLEN];
+	bool permits;
+
+	t->depth++;
+	permits = !map || try_map(t, map, &by);
+	t->depth--;
+	if (t->aloud)
+		kvip_explain_detail(t->q->x, entry_name(t, i, name),
+				    permits ? "call-permits" : "call-denies", "call %.64s: %s",
+				    i->nextrm,
+				    !map      ? "it does not exist"
+				    : permits ? "permits"
+					      : "denies");
+	return permits;
 }
 
-static void say_map(struct asking *q, const char *name, struct route_map *map,
-		    struct bgp_path_info *path)
+/* Where an entry that has permitted leads to; NULL: out of the map. */
+static struct route_map_index *behind(const struct route_map_index *i)
 {
-	struct route_map_index *by = deciding_entry(q, map, path), *i;
-	const bool passes = by && by->type == RMAP_PERMIT;
+	struct route_map_index *next = i->exitpolicy == RMAP_EXIT ? NULL : i->next;
+
+	while (next && i->exitpolicy == RMAP_GOTO && next->pref < i->nextpref)
+		next = next->next;
+	return next;
+}
+
+/* @by: the entry that decided; NULL: none did. */
+static bool try_map(struct trial *t, const struct route_map *map, struct route_map_index **by)
+{
+	struct route_map_index *i, *next;
+	bool permits = map->head && t->depth <= RMAP_RECURSION_LIMIT;
+
+	*by = NULL;
+	for (i = permits ? map->head : NULL; i; i = next) {
+		enum route_map_cmd_result_t res = match_entry(t, i);
+
+		next = i->next;
+		if (res == RMAP_NOMATCH) {
+			*by = NULL;
+			permits = false;
+		}
+		if (res != RMAP_MATCH)
+			continue;
+		*by = i;
+		permits = i->type == RMAP_PERMIT;
+		for (struct route_map_rule *s = i->set_list.head; s && permits; s = s->next)
+			(void)s->cmd->func_apply(s->value, &t->q->p, t->path);
+		if (!permits || (i->nextrm && !try_call(t, i)))
+			return false;
+		next = behind(i);
+	}
+	return permits;
+}
+
+/* With a path as redistribution makes it, for as long as the route-map is asked. */
+static bool ask_map(struct asking *q, const struct route_map *map, bool aloud,
+		    struct route_map_index **by)
+{
+	struct attr attr, tried;
+	struct bgp_path_info path = { .peer = q->bgp->peer_self, .attr = &tried };
+	struct trial t = { .q = q, .path = &path, .aloud = aloud };
+	bool permits;
+
+	bgp_attr_default_set(&attr, q->bgp, BGP_ORIGIN_INCOMPLETE);
+	attr.tag = q->tag;
+	if (q->next_hop && q->afi == AFI_IP)
+		memcpy(&attr.nexthop, q->next_hop->b, 4);
+	else if (q->next_hop)
+		memcpy(&attr.mp_nexthop_global, q->next_hop->b, 16);
+	attr.mp_nexthop_len = q->afi == AFI_IP ? BGP_ATTR_NHLEN_IPV4 : BGP_ATTR_NHLEN_IPV6_GLOBAL;
+	tried = attr;
+	SET_FLAG(q->bgp->peer_self->rmap_type, PEER_RMAP_TYPE_REDISTRIBUTE);
+	permits = try_map(&t, map, by);
+	q->bgp->peer_self->rmap_type = 0;
+	bgp_attr_flush(&tried); /* what `set` has put into it */
+	aspath_unintern(&attr.aspath);
+	return permits;
+}
+
+static void explain_map(struct asking *q, const char *name, const struct route_map *map)
+{
+	struct route_map_index *by;
+	const bool passes = ask_map(q, map, false, &by);
 	const struct kvip_step s = {
 		.step = "route-map",
 		.mark = passes ? KVIP_MARK_OK : KVIP_MARK_NO,
@@ -179,33 +276,11 @@ static void say_map(struct asking *q, const char *name, struct route_map *map,
 	if (by)
 		kvip_explain_step(q->x, &s, "route-map %s %s it by entry %d", name,
 				  passes ? "permits" : "denies", by->pref);
+	else if (passes)
+		kvip_explain_step(q->x, &s, "route-map %s: no entry is about it", name);
 	else
 		kvip_explain_step(q->x, &s, "route-map %s: no entry matches, its end denies", name);
-	for (i = map->head; i; i = i->next) {
-		entry_matches(q, i, path);
-		if (i == by)
-			break;
-	}
-}
-
-/* A path as redistribution makes it, for as long as the route-map is asked. */
-static void ask_map(struct asking *q, const char *name, struct route_map *map)
-{
-	struct bgp_path_info path = { .peer = q->bgp->peer_self };
-	struct attr attr;
-
-	bgp_attr_default_set(&attr, q->bgp, BGP_ORIGIN_INCOMPLETE);
-	attr.tag = q->tag;
-	if (q->next_hop && q->afi == AFI_IP)
-		memcpy(&attr.nexthop, q->next_hop->b, 4);
-	else if (q->next_hop)
-		memcpy(&attr.mp_nexthop_global, q->next_hop->b, 16);
-	attr.mp_nexthop_len = q->afi == AFI_IP ? BGP_ATTR_NHLEN_IPV4 : BGP_ATTR_NHLEN_IPV6_GLOBAL;
-	path.attr = &attr;
-	SET_FLAG(q->bgp->peer_self->rmap_type, PEER_RMAP_TYPE_REDISTRIBUTE);
-	say_map(q, name, map, &path);
-	q->bgp->peer_self->rmap_type = 0;
-	aspath_unintern(&attr.aspath);
+	(void)ask_map(q, map, true, &by);
 }
 
 static bool explain_redistribution(struct asking *q)
@@ -231,7 +306,7 @@ static bool explain_redistribution(struct asking *q)
 		return true;
 	map = route_map_lookup_by_name(red->rmap.name);
 	if (map) {
-		ask_map(q, red->rmap.name, map);
+		explain_map(q, red->rmap.name, map);
 		return true;
 	}
 	s = (struct kvip_step){ .step = "route-map",
@@ -282,17 +357,6 @@ static struct bgp_path_info *explain_table(struct asking *q, struct bgp_dest *de
 	return best;
 }
 
-/* A peer that gets a node's address for next hop sends everything to that node. */
-static bool gets_third_party(struct asking *q, struct peer *peer)
-{
-	if (!q->next_hop) /* node mode: this node is the next hop */
-		return false;
-	if (CHECK_FLAG(peer->af_flags[q->afi][SAFI_UNICAST],
-		       PEER_FLAG_NEXTHOP_SELF | PEER_FLAG_FORCE_NEXTHOP_SELF))
-		return false;
-	return peer->sort == BGP_PEER_IBGP || peer->shared_network;
-}
-
 static void explain_peer(struct asking *q, struct peer *peer, struct bgp_dest *dest)
 {
 	const bool up = peer_established(peer);
@@ -309,7 +373,7 @@ static void explain_peer(struct asking *q, struct peer *peer, struct bgp_dest *d
 	} else if (!sent) {
 		s.remedy = "see the neighbour's outbound filters, or why it is the path's source";
 		kvip_explain_step(q->x, &s, "not sent to %s", peer->host);
-	} else if (gets_third_party(q, peer)) {
+	} else if (q->next_hop && bgp_kubevip_tells_node(peer, q->afi, q->next_hop)) {
 		s.mark = KVIP_MARK_WARN;
 		s.reason = "third-party-next-hop";
 		s.remedy = "`neighbor X next-hop-self`: else one node gets all of the traffic";
@@ -344,6 +408,15 @@ static void name_instance(struct asking *q)
 		 q->bgp->name ? " " : "", q->bgp->name ? q->bgp->name : "");
 }
 
+/* A view that redistributes nothing is for something else. */
+static bool is_concerned(const struct asking *q)
+{
+	if (!bgp_kubevip_match_concerns(q->bgp))
+		return false;
+	return q->bgp->inst_type != BGP_INSTANCE_TYPE_VIEW ||
+	       bgp_redist_lookup(q->bgp, q->afi, ZEBRA_ROUTE_STATIC, 0);
+}
+
 static void no_instance(struct kvip_explain *x)
 {
 	const struct kvip_step s = {
@@ -362,6 +435,7 @@ static void explain(const struct kvip_prefix *p, struct kvip_explain *x)
 	char text[KVIP_PREFIX_STRLEN];
 	struct kvip_route_view v;
 	struct listnode *node;
+	unsigned int n = 0;
 
 	if (!kvip_recon_find(kvf_host_recon(), 0, p, &v) || !v.want)
 		return; /* nothing was decided: there is nothing to announce */
@@ -372,12 +446,15 @@ static void explain(const struct kvip_prefix *p, struct kvip_explain *x)
 	q.p.prefixlen = p->len;
 	memcpy(&q.p.u.prefix, p->addr.b, q.afi == AFI_IP ? 4 : 16);
 	q.prefix = kvip_prefix_render(p, text);
-	if (listcount(bm->bgp) == 0)
-		no_instance(x);
 	for (ALL_LIST_ELEMENTS_RO(bm->bgp, node, q.bgp)) {
+		if (!is_concerned(&q))
+			continue;
 		name_instance(&q);
 		explain_instance(&q);
+		n++;
 	}
+	if (!n)
+		no_instance(x);
 }
 
 void bgp_kubevip_explain_init(void)

@@ -4,12 +4,13 @@
  *
  *   bgp_kubevip_match.c    the lines, the rules that libfrr runs, and how they are written back
  *   bgp_kubevip_review.c   when the answers change: which routes bgpd has to look at again
- *   bgp_kubevip_advice.c   `show kubevip check`
+ *   bgp_kubevip_advice.c   `show kubevip check`, with bgp_kubevip_policy.c
  */
 #pragma once
 
 #include "frr/kvf_compat.h"
 
+#include "base/kvip_addr.h"
 #include "frr/kvf_check.h"
 
 #include "routemap.h"
@@ -44,5 +45,9 @@ void bgp_kubevip_review_stop(void);
 /** bgp_kubevip_policy_check - findings about bgpd's route-maps, prefix-lists and neighbours
  *  (bgp_kubevip_policy.c). */
 void bgp_kubevip_policy_check(kvf_check_say *say, void *ctx);
+struct peer;
+/** bgp_kubevip_tells_node - is @peer told the node @next_hop of a VIP, not this router? NULL: it is
+ *  not known which one. */
+bool bgp_kubevip_tells_node(struct peer *peer, afi_t afi, const struct kvip_addr *next_hop);
 /** bgp_kubevip_advice_init - register with `show kubevip check`. */
 void bgp_kubevip_advice_init(void);

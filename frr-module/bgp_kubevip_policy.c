@@ -7,14 +7,19 @@
  * nodes' network that is not told next-hop-self sends a VIP's whole traffic to one node.
  *
  * Sources: FRR 8.4.4, lib/plist.c (prefix_list_entry_match), bgpd/bgp_route.c
- * (subgroup_announce_check: third-party next hops).
+ * (subgroup_announce_check) and bgp_updgrp_packet.c (bpacket_reformat_for_peer): third-party next
+ * hops.
  */
 #include "frr/kvf_compat.h"
 
 #include "frr-module/bgp_kubevip_match.h"
 
-#include "bgpd/bgp_zebra.h"
 #include "bgpd/bgpd.h"
+
+#include "bgpd/bgp_nexthop.h"
+#include "bgpd/bgp_zebra.h"
+
+#include "frr/kvf_host.h"
 
 #include "linklist.h"
 #include "plist.h"
@@ -25,10 +30,12 @@
 #include <string.h>
 
 #define TEXT_STRLEN 400
+#define LOOKS       256 /* at routes, for a next hop */
 
 struct telling {
 	kvf_check_say *say;
 	void *ctx;
+	const struct kvip_addr *node[AFI_MAX]; /* a next hop of some VIP */
 };
 
 /* The family whose prefix-list a rule names; AFI_MAX: it names none. */
@@ -119,16 +126,40 @@ static void check_redistribution(const struct telling *t, afi_t afi, const struc
 	}
 }
 
-static void check_peer(const struct telling *t, const struct peer *peer, afi_t afi)
+/* A next hop on the network that is shared with an eBGP peer is passed on (bgp_updgrp_packet.c). */
+static bool is_on_shared_network(struct peer *peer, const struct kvip_addr *next_hop)
+{
+	struct in6_addr a6;
+	struct in_addr a4;
+
+	if (peer->su.sa.sa_family != (next_hop->family == KVIP_IPV4 ? AF_INET : AF_INET6))
+		return false;
+	if (next_hop->family == KVIP_IPV4) {
+		memcpy(&a4, next_hop->b, sizeof(a4));
+		return bgp_multiaccess_check_v4(a4, peer);
+	}
+	memcpy(&a6, next_hop->b, sizeof(a6));
+	return bgp_multiaccess_check_v6(a6, peer);
+}
+
+bool bgp_kubevip_tells_node(struct peer *peer, afi_t afi, const struct kvip_addr *next_hop)
+{
+	const uint64_t flags = peer->af_flags[afi][SAFI_UNICAST];
+
+	if (CHECK_FLAG(flags, PEER_FLAG_NEXTHOP_SELF | PEER_FLAG_FORCE_NEXTHOP_SELF))
+		return false;
+	if (peer->sort != BGP_PEER_EBGP || CHECK_FLAG(flags, PEER_FLAG_NEXTHOP_UNCHANGED))
+		return true;
+	return next_hop && is_on_shared_network(peer, next_hop);
+}
+
+static void check_peer(const struct telling *t, struct peer *peer, afi_t afi)
 {
 	char text[TEXT_STRLEN];
 
 	if (CHECK_FLAG(peer->sflags, PEER_STATUS_GROUP) || !peer->afc[afi][SAFI_UNICAST])
 		return;
-	if (CHECK_FLAG(peer->af_flags[afi][SAFI_UNICAST],
-		       PEER_FLAG_NEXTHOP_SELF | PEER_FLAG_FORCE_NEXTHOP_SELF))
-		return;
-	if (peer->sort != BGP_PEER_IBGP && !peer->shared_network)
+	if (!bgp_kubevip_tells_node(peer, afi, t->node[afi]))
 		return;
 	snprintf(text, sizeof(text),
 		 "neighbor %.64s, %s unicast, is told a node's address as next hop: all of a VIP's "
@@ -137,11 +168,22 @@ static void check_peer(const struct telling *t, const struct peer *peer, afi_t a
 	t->say(t->ctx, "third-party-next-hop", text);
 }
 
+/* Of the first routes: the nodes of a cluster are on one network as a rule. */
+static bool note_node(void *ctx, const struct kvip_route_view *v)
+{
+	afi_t afi = v->id.prefix.addr.family == KVIP_IPV4 ? AFI_IP : AFI_IP6;
+	struct telling *t = ctx;
+
+	if (!t->node[afi] && v->usable && v->usable->n)
+		t->node[afi] = &v->usable->addrs[0];
+	return !t->node[AFI_IP] || !t->node[AFI_IP6];
+}
+
 static void check_instance(const struct telling *t, const struct bgp *bgp)
 {
 	const struct bgp_redist *red;
 	const struct listnode *node;
-	const struct peer *peer;
+	struct peer *peer;
 
 	for (afi_t afi = AFI_IP; afi <= AFI_IP6; afi++) {
 		red = bgp_redist_lookup((struct bgp *)bgp, afi, ZEBRA_ROUTE_STATIC, 0);
@@ -149,6 +191,8 @@ static void check_instance(const struct telling *t, const struct bgp *bgp)
 			continue;
 		if (red->rmap.map)
 			check_redistribution(t, afi, red->rmap.map);
+		if (kvf_host_conf()->inject == KVIP_INJECT_BGP)
+			continue; /* every peer is told this node itself */
 		for (ALL_LIST_ELEMENTS_RO(bgp->peer, node, peer))
 			check_peer(t, peer, afi);
 	}
@@ -156,11 +200,15 @@ static void check_instance(const struct telling *t, const struct bgp *bgp)
 
 void bgp_kubevip_policy_check(kvf_check_say *say, void *ctx)
 {
-	const struct telling t = { say, ctx };
+	struct telling t = { .say = say, .ctx = ctx };
+	struct kvip_recon_at at = { 0 };
 	const struct listnode *node;
 	const struct bgp *bgp;
 
+	if (kvf_host_recon())
+		(void)kvip_recon_each_some(kvf_host_recon(), &at, LOOKS, note_node, &t);
 	check_maps(&t);
 	for (ALL_LIST_ELEMENTS_RO(bm->bgp, node, bgp))
-		check_instance(&t, bgp);
+		if (bgp_kubevip_match_concerns(bgp))
+			check_instance(&t, bgp);
 }

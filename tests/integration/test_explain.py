@@ -9,13 +9,14 @@ from __future__ import annotations
 from tests.fakeapi import objects
 from tests.lab import poll
 
-from .faillab import VIP, Scene, web
+from .faillab import UPSTREAM, VIP, Scene, web
 from .shells import module_only
 
 ADDRESS = VIP.partition("/")[0]
 BGPD = "kubewatch runs beside bgpd and does not see into it"
 SERVICE = "prod/web-192-168-77-128"
 AFI = ["router bgp 62112", "address-family ipv4 unicast"]
+QUICK = "bgp route-map delay-timer 1"  # the lab's 0 means never
 
 
 def explain(scene: Scene, what: str = f"vip {ADDRESS}") -> dict:
@@ -198,6 +199,49 @@ def test_another_tag(watched: Scene) -> None:
 
 
 @module_only(BGPD)
+def test_map_that_calls_another(watched: Scene) -> None:
+    """What the other one denies is denied, though the entry that calls it matches; else it goes on."""
+    watched.r1.config([QUICK, "route-map KUBEVIP permit 10", "call OTHER"])
+    watched.r1.config(["route-map OTHER permit 10", "match tag 99"])
+    answer = wait_diagnosis(watched, ("route-map", "denied-by-entry"))
+    found = details(answer, "route-map")
+    assert ("entry 10", "call-denies") in found and ("OTHER entry 10", "no-match") in found
+    watched.wait_peer_lost(VIP)
+    watched.r1.config(["route-map OTHER permit 10", "match tag 77"])
+    watched.wait_peer(VIP)
+    assert ("entry 10", "call-permits") in details(wait_diagnosis(watched, None), "route-map")
+
+
+@module_only(BGPD)
+def test_entry_that_goes_on(watched: Scene) -> None:
+    """`on-match next`, `on-match goto`: a later entry has the last word, with what was set before."""
+    watched.r1.config([QUICK, "route-map KUBEVIP permit 10", "set tag 5", "on-match next"])
+    watched.r1.config(["route-map KUBEVIP deny 15", "match tag 5"])
+    wait_diagnosis(watched, ("route-map", "denied-by-entry"))
+    assert "entry 15" in steps(explain(watched), "route-map")[0]["text"]
+    watched.wait_peer_lost(VIP)
+    watched.r1.config(["route-map KUBEVIP permit 30"])
+    watched.r1.config(["route-map KUBEVIP permit 10", "on-match goto 30"])
+    watched.wait_peer(VIP)
+    wait_diagnosis(watched, None)
+    assert "entry 30" in steps(explain(watched), "route-map")[0]["text"]
+
+
+@module_only(BGPD)
+def test_other_instances(watched: Scene) -> None:
+    """One of another VRF, and a view for something else, are in nobody's way."""
+    elsewhere = ["router bgp 64999 vrf RED", "router bgp 64998 view LOOK"]
+    for router in elsewhere:
+        watched.r1.config([router, "address-family ipv4 unicast", "redistribute connected"])
+    watched.r1.config([elsewhere[0], "address-family ipv4 unicast", "redistribute static"])
+    answer = wait_diagnosis(watched, None)
+    assert {s["object"] for s in steps(answer, "redistribute")} == {"router bgp 62112"}
+    assert "redistribute-without-map" not in findings(watched)
+    for router in elsewhere:
+        watched.r1.config([f"no {router}"])
+
+
+@module_only(BGPD)
 def test_session_down(watched: Scene) -> None:
     """The seed's third question: is the session up?"""
     watched.r1.config(["router bgp 62112", "neighbor 192.168.99.11 shutdown"])
@@ -219,6 +263,23 @@ def test_third_party_next_hop(watched: Scene) -> None:
     assert diagnosis(watched) is None
     watched.r1.config([*AFI, "neighbor 192.168.99.11 next-hop-self"])
     poll(lambda: steps(explain(watched), "peer")[0]["reason"] == "sent", 10, "mended")
+
+
+@module_only(BGPD)
+def test_external_peer(watched: Scene) -> None:
+    """bgpd itself is the next hop for an external peer that is not on the nodes' network."""
+    far, near = UPSTREAM, "192.168.99.77"
+    for peer in (far, near):
+        watched.r1.config(["router bgp 62112", f"neighbor {peer} remote-as 64777"])
+        watched.r1.config([*AFI, f"neighbor {peer} activate"])
+
+    def told() -> set[str]:
+        texts = [f["text"] for f in watched.show("check")["findings"]]
+        return {p for p in (far, near) for text in texts if f"neighbor {p}," in text}
+
+    poll(lambda: told() == {near}, 10, "the one on the nodes' network alone")
+    for peer in (far, near):
+        watched.r1.config(["router bgp 62112", f"no neighbor {peer} remote-as 64777"])
 
 
 def test_two_blocks(watched: Scene) -> None:

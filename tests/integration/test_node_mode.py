@@ -103,6 +103,8 @@ def test_every_kind_of_peer_is_told_the_node_itself_as_next_hop(scene: NodeScene
     poll(lambda: scene.paths("mate", vip), 10, "the path at the iBGP neighbour")
     assert scene.paths("upstream", vip) == {LAN1[family]: {LAN1[family]}, far: {far}}
     assert scene.paths("mate", vip) == {LAN1[family]: {LAN1[family]}}
+    found = {f["kind"] for f in scene.show("kube1", "check")["findings"]}
+    assert "third-party-next-hop" not in found
     scene.remove(vip)
     scene.wait_announced(vip)
 
