@@ -194,6 +194,17 @@ static char *edited(const struct rule *r, bool (*drop)(const char *value, const 
 	return out;
 }
 
+static unsigned int count(const char *values)
+{
+	unsigned int n = 1;
+
+	while ((values = strchr(values, ' '))) {
+		values++;
+		n++;
+	}
+	return n;
+}
+
 static bool same_label_key(const char *value, const char *by)
 {
 	return same_key(KVIP_MATCH_LABEL, value, by);
@@ -245,7 +256,7 @@ static int add_value(struct vty *vty, struct route_map_index *entry, enum kvip_m
 	char *values = edited(r, same_label_key, value, value);
 	int rc;
 
-	if (values && r && r->n == MAX_VALUES && strlen(values) > strlen(r->values)) {
+	if (values && count(values) > MAX_VALUES) {
 		free(values);
 		return complain(vty, "an entry can ask for 32 labels: use `continue` or `call`");
 	}
@@ -368,23 +379,34 @@ size_t bgp_kubevip_match_unanswered(void)
 }
 
 /* libfrr gives up deeper calls, too (RMAP_RECURSION_LIMIT). */
-static bool asks(const struct route_map *map, int depth)
+static bool asks(const struct route_map *map, struct bgp_kubevip_looks *looks, int depth)
 {
 	if (!map || depth > RMAP_RECURSION_LIMIT)
 		return false;
 	for (const struct route_map_index *e = map->head; e; e = e->next) {
+		if (looks->left == 0)
+			return true;
+		looks->left--;
 		for (const struct route_map_rule *r = e->match_list.head; r; r = r->next)
 			if (is_ours(r))
 				return true;
-		if (e->nextrm && asks(route_map_lookup_by_name(e->nextrm), depth + 1))
+		if (e->nextrm && asks(route_map_lookup_by_name(e->nextrm), looks, depth + 1))
 			return true;
 	}
 	return false;
 }
 
-bool bgp_kubevip_match_asks(const struct route_map *map)
+bool bgp_kubevip_match_asks(const struct route_map *map, struct bgp_kubevip_looks *looks)
 {
-	return !LIST_EMPTY(&rules) && asks(map, 0);
+	if (!map || LIST_EMPTY(&rules))
+		return false;
+	for (size_t i = 0; i < array_size(looks->quiet); i++)
+		if (looks->quiet[i] == map)
+			return false;
+	if (asks(map, looks, 0))
+		return true;
+	looks->quiet[looks->n++ % array_size(looks->quiet)] = map;
+	return false;
 }
 
 static void write_values(struct vty *vty, const struct rule *r)

@@ -23,8 +23,18 @@ void bgp_kubevip_match_init(void);
 struct bgp;
 /** bgp_kubevip_match_concerns - is it an instance whose routes can be VIPs? */
 bool bgp_kubevip_match_concerns(const struct bgp *bgp);
+/*
+ * What a search of route-maps may cost, and what it has found. Calls of maps by maps multiply: after so
+ * many entries (some 1 ms) the rest is taken to ask. Not to be kept: route-maps come and go.
+ */
+#define BGP_KUBEVIP_LOOKS 20000
+struct bgp_kubevip_looks {
+	unsigned int left;
+	size_t n;
+	const struct route_map *quiet[32]; /* the last ones that ask nothing */
+};
 /** bgp_kubevip_match_asks - does @map, or one that it calls, have a line of ours? NULL: no. */
-bool bgp_kubevip_match_asks(const struct route_map *map);
+bool bgp_kubevip_match_asks(const struct route_map *map, struct bgp_kubevip_looks *looks);
 /** bgp_kubevip_match_unanswered - lines of ours that never match because KVIP_MAX_MATCHES others
  *  are in use. */
 size_t bgp_kubevip_match_unanswered(void);

@@ -56,7 +56,7 @@ static struct {
 
 /* ---- what bgpd asks where ---- */
 
-static bool redistribution_asks(const struct bgp *bgp, afi_t afi)
+static bool redistribution_asks(const struct bgp *bgp, afi_t afi, struct bgp_kubevip_looks *looks)
 {
 	struct listnode *node;
 	struct bgp_redist *red;
@@ -64,34 +64,43 @@ static bool redistribution_asks(const struct bgp *bgp, afi_t afi)
 	if (!bgp->redist[afi][ZEBRA_ROUTE_STATIC])
 		return false;
 	for (ALL_LIST_ELEMENTS_RO(bgp->redist[afi][ZEBRA_ROUTE_STATIC], node, red))
-		if (bgp_kubevip_match_asks(red->rmap.map))
+		if (bgp_kubevip_match_asks(red->rmap.map, looks))
 			return true;
 	return false;
 }
 
-static bool peers_ask(const struct bgp *bgp, afi_t afi)
+static bool peer_asks(const struct peer *peer, afi_t afi, struct bgp_kubevip_looks *looks)
 {
-	struct listnode *node;
-	struct peer *peer;
-	safi_t safi;
+	for (safi_t safi = SAFI_UNICAST; safi < SAFI_MAX; safi++) {
+		const struct bgp_filter *f = &peer->filter[afi][safi];
 
-	for (ALL_LIST_ELEMENTS_RO(bgp->peer, node, peer))
-		for (safi = SAFI_UNICAST; safi < SAFI_MAX; safi++)
-			if (bgp_kubevip_match_asks(peer->filter[afi][safi].map[RMAP_OUT].map) ||
-			    bgp_kubevip_match_asks(peer->filter[afi][safi].usmap.map))
-				return true;
+		if (bgp_kubevip_match_asks(f->map[RMAP_OUT].map, looks) ||
+		    bgp_kubevip_match_asks(f->usmap.map, looks))
+			return true;
+	}
 	return false;
 }
 
-/* The instances and families of a slice that ask anything. */
+static bool peers_ask(const struct bgp *bgp, afi_t afi, struct bgp_kubevip_looks *looks)
+{
+	struct listnode *node;
+	struct peer *peer;
+
+	for (ALL_LIST_ELEMENTS_RO(bgp->peer, node, peer))
+		if (peer_asks(peer, afi, looks))
+			return true;
+	return false;
+}
+
+/* What is asked anywhere in bgpd. Kept for a slice alone: instances and route-maps come and go. */
 struct asked {
 	bool redistribution[AFI_MAX];
-	struct bgp *announcing[AFI_MAX][8];
-	size_t n[AFI_MAX];
+	bool announcement[AFI_MAX];
 };
 
 static void find_asked(struct asked *out)
 {
+	struct bgp_kubevip_looks looks = { .left = BGP_KUBEVIP_LOOKS };
 	struct listnode *node;
 	struct bgp *bgp;
 
@@ -102,9 +111,8 @@ static void find_asked(struct asked *out)
 		for (size_t i = 0; i < array_size(afis); i++) {
 			afi_t afi = afis[i];
 
-			out->redistribution[afi] |= redistribution_asks(bgp, afi);
-			if (peers_ask(bgp, afi) && out->n[afi] < array_size(out->announcing[afi]))
-				out->announcing[afi][out->n[afi]++] = bgp;
+			out->redistribution[afi] |= redistribution_asks(bgp, afi, &looks);
+			out->announcement[afi] |= peers_ask(bgp, afi, &looks);
 		}
 	}
 }
@@ -121,7 +129,7 @@ static void to_prefix(const struct kvip_prefix *from, struct prefix *out)
 	memcpy(&out->u.prefix, from->addr.b, v4 ? 4 : 16);
 }
 
-static void announce_again(struct bgp *bgp, afi_t afi, const struct prefix *p)
+static void announce_again_in(struct bgp *bgp, afi_t afi, const struct prefix *p)
 {
 	struct bgp_dest *dest = bgp_node_lookup(bgp->rib[afi][SAFI_UNICAST], p);
 
@@ -130,6 +138,18 @@ static void announce_again(struct bgp *bgp, afi_t afi, const struct prefix *p)
 	SET_FLAG(dest->flags, BGP_NODE_USER_CLEAR);
 	bgp_process(bgp, dest, afi, SAFI_UNICAST);
 	bgp_dest_unlock_node(dest);
+}
+
+static void announce_again(afi_t afi, const struct kvip_prefix *vip)
+{
+	struct listnode *node;
+	struct prefix p;
+	struct bgp *bgp;
+
+	to_prefix(vip, &p);
+	for (ALL_LIST_ELEMENTS_RO(bm->bgp, node, bgp))
+		if (bgp_kubevip_match_concerns(bgp))
+			announce_again_in(bgp, afi, &p);
 }
 
 /* Can the one route be made to come to bgpd again, at no cost to traffic? */
@@ -143,13 +163,11 @@ static bool send_again(uint32_t vrf_id, const struct kvip_prefix *vip)
 static void review_one(const struct asked *asked, uint32_t vrf_id, const struct kvip_prefix *vip)
 {
 	afi_t afi = vip->addr.family == KVIP_IPV4 ? AFI_IP : AFI_IP6;
-	struct prefix p;
 
 	if (asked->redistribution[afi] && !review.walk[afi] && !send_again(vrf_id, vip))
 		review.walk[afi] = true;
-	to_prefix(vip, &p);
-	for (size_t i = 0; i < asked->n[afi]; i++)
-		announce_again(asked->announcing[afi][i], afi, &p);
+	if (asked->announcement[afi])
+		announce_again(afi, vip);
 }
 
 static bool are_many(const struct kvip_recon *recon)
@@ -171,11 +189,12 @@ static kvip_msec walk_due(afi_t afi)
 
 static void walk(afi_t afi)
 {
+	struct bgp_kubevip_looks looks = { .left = BGP_KUBEVIP_LOOKS };
 	struct listnode *node;
 	struct bgp *bgp;
 
 	for (ALL_LIST_ELEMENTS_RO(bm->bgp, node, bgp))
-		if (bgp_kubevip_match_concerns(bgp) && redistribution_asks(bgp, afi))
+		if (bgp_kubevip_match_concerns(bgp) && redistribution_asks(bgp, afi, &looks))
 			bgp_redistribute_resend(bgp, afi, ZEBRA_ROUTE_STATIC, 0);
 }
 

@@ -303,6 +303,24 @@ def test_many_changes_at_once(rmap: RouteMapLab) -> None:
     assert rmap.r1.vty_json("bgpd", "show kubevip")["mainLoop"]["longestRunUsec"] < 5000
 
 
+def test_maps_that_call_maps(rmap: RouteMapLab) -> None:
+    """Ten deep, and twelve times at each depth: to look for our lines there costs bgpd no time."""
+    rmap.use(*entry("label tier=gold"))
+    rmap.put(GOLD)
+    rmap.wait_told(GOLD, **PASSED_BY)
+    lines = ["route-map DEPTH9 permit 10", "exit"]
+    for depth in range(9):
+        for number in range(10, 22):
+            lines += [f"route-map DEPTH{depth} permit {number}", f"call DEPTH{depth + 1}", "exit"]
+    rmap.use(*lines)
+    rmap.use("router bgp 62112", "neighbor 192.168.99.77 remote-as 62112", "exit")
+    family = ["router bgp 62112", "address-family ipv4 unicast"]
+    rmap.type(*family, "neighbor 192.168.99.77 route-map DEPTH0 out")
+    for labels, told in (({"tier": "gold"}, MATCHED), ({}, PASSED_BY)):
+        rmap.put(GOLD, **labels)
+        rmap.wait_told(GOLD, **told)
+
+
 # ---- lines of route-maps -------------------------------------------------------------------------
 
 
@@ -380,6 +398,16 @@ def test_wrong_values_are_refused(rmap: RouteMapLab, match: str, says: str) -> N
     answer = rmap.refused("route-map A permit 10", f"match kubevip {match}")
     assert says in answer
     assert our_blocks(rmap) == {}
+
+
+def test_labels_of_an_entry(rmap: RouteMapLab) -> None:
+    """There are 32; a longer value may take the place of another one."""
+    rmap.use("route-map A permit 10", "exit")
+    labels = [f"match kubevip label k{number}=a" for number in range(32)]
+    rmap.type("route-map A permit 10", *labels, "match kubevip label k7=longer")
+    assert "32 labels" in rmap.refused("route-map A permit 10", "match kubevip label k32=a")
+    written = our_blocks(rmap)["route-map A permit 10"]
+    assert len(written) == 32 and "label k7=longer" in written
 
 
 def findings(rmap: RouteMapLab) -> set[str]:
