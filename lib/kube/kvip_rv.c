@@ -6,13 +6,16 @@
 
 #include <string.h>
 
-static bool decimal(const char *s)
+bool kvip_rv_decimal(const char *rv)
 {
-	return *s && *s != '0' && s[strspn(s, "0123456789")] == '\0';
+	return *rv && *rv != '0' && rv[strspn(rv, "0123456789")] == '\0';
 }
 
 bool kvip_rv_live(const char *rv)
 {
+	for (const char *c = rv; *c; c++)
+		if (*c <= ' ' || *c > '~')
+			return false;
 	return *rv && strcmp(rv, "0") != 0;
 }
 
@@ -20,7 +23,7 @@ bool kvip_rv_older(const char *a, const char *b)
 {
 	size_t len_a = strlen(a), len_b = strlen(b);
 
-	if (!decimal(a) || !decimal(b))
+	if (!kvip_rv_decimal(a) || !kvip_rv_decimal(b))
 		return false;
 	return len_a != len_b ? len_a < len_b : strcmp(a, b) < 0;
 }

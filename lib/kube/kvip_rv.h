@@ -14,7 +14,10 @@
 /* With the NUL. etcd's revisions have at most 19 digits. */
 #define KVIP_RV_SIZE 64
 
-/** kvip_rv_live - can a list or watch start at @rv? Not for "" and "0", which mean "anything". */
+/** kvip_rv_live - can a list or watch start at @rv? Not for "" and "0", which mean "anything", nor
+ *  for what is not printable: `show` has it. */
 bool kvip_rv_live(const char *rv);
+/** kvip_rv_decimal - is @rv what every Kubernetes so far has given out? */
+bool kvip_rv_decimal(const char *rv);
 /** kvip_rv_older - is @a certainly older than @b? False unless both are decimal integers. */
 bool kvip_rv_older(const char *a, const char *b);

@@ -238,9 +238,11 @@ static void too_large(struct kvip_watch *w, const struct kvip_api_error *e, kvip
 	kvip_watch_fsm(w, KVIP_EV_SCRATCH, w->rv_unset ? KVIP_BY_BACKOFF : 0, "too large", now);
 }
 
-/* 500 is also what a resourceVersion that is no number gets. */
+/* 500 is also what a resourceVersion that is no number gets: that will not get better. */
 static enum kvip_watch_event after_500(struct kvip_watch *w)
 {
+	if (w->rv[0] && !w->rv_unset && !kvip_rv_decimal(w->rv))
+		return KVIP_EV_SCRATCH;
 	if (!w->rv[0] || ++w->rv_fails < KVIP_RV_TRIES)
 		return KVIP_EV_RETRY;
 	w->rv_fails = 0;
