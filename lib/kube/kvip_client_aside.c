@@ -180,7 +180,7 @@ static void end_watch(struct kvip_client *c, enum kvip_kind kind, const char *wh
 
 	if (!t->transfer || t->status != 200)
 		return;
-	kvip_http_cancel(t->transfer);
+	kvip_http_hang_up(t->transfer);
 	t->transfer = NULL;
 	t->fresh = true;
 	kvip_client_lock(c);

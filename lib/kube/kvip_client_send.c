@@ -10,7 +10,7 @@
  *   the request is sent once more; the machine hears of it if there are none or they fail too.
  *
  * A transfer that hung is followed by one over a fresh connection: on HTTP/2 all share one, and
- * libcurl would put the next request on the connection that hangs.
+ * libcurl would put the next request on the connection that hangs. That one is ended, for all.
  *
  * Thread: T1. Callbacks come from kvip_http_poll(), the rest from kvip_client_step().
  */
@@ -299,11 +299,14 @@ static void send_again(struct kvip_task *t, kvip_msec now)
 }
 
 /* The machine wants the transfer dropped: it is overdue, or a relist was asked for. */
-static void abort_transfer(struct kvip_task *t)
+static void abort_transfer(struct kvip_task *t, bool overdue)
 {
 	bool hung = t->transfer != NULL;
 
-	kvip_http_cancel(t->transfer);
+	if (overdue)
+		kvip_http_hang_up(t->transfer);
+	else
+		kvip_http_cancel(t->transfer);
 	t->transfer = NULL;
 	t->fresh = hung;
 	t->again = false;
@@ -331,22 +334,20 @@ static bool begins_list(struct kvip_client *c, enum kvip_kind kind, const char *
 
 /* Ask the machine once; its request is copied while the lock is held. */
 static enum kvip_watch_want ask(struct kvip_client *c, struct kvip_task *t, kvip_msec now,
-				kvip_msec *deadline)
+				struct kvip_watch_request *req)
 {
-	struct kvip_watch_request req = { .deadline_ms = KVIP_NEVER };
 	enum kvip_watch_want want;
 
 	kvip_client_lock(c);
-	want = kvip_watch_poll(c->watch[t->kind], now, &req);
-	*deadline = req.deadline_ms;
+	want = kvip_watch_poll(c->watch[t->kind], now, req);
 	if (want == KVIP_WANT_REQUEST) {
-		if (begins_list(c, t->kind, req.target))
+		if (begins_list(c, t->kind, req->target))
 			kvip_client_want_identity(c);
-		if (take_request(t, &req)) {
+		if (take_request(t, req)) {
 			kvip_watch_done(c->watch[t->kind], KVIP_END_BROKEN, "not enough memory",
 					now);
 			want = KVIP_WANT_NOTHING;
-			*deadline = now;
+			req->deadline_ms = now;
 		}
 	}
 	kvip_client_unlock(c);
@@ -356,16 +357,16 @@ static enum kvip_watch_want ask(struct kvip_client *c, struct kvip_task *t, kvip
 kvip_msec kvip_client_step_watch(struct kvip_client *c, enum kvip_kind kind, kvip_msec now)
 {
 	struct kvip_task *t = &c->main[kind];
-	kvip_msec deadline = now;
+	struct kvip_watch_request req = { .deadline_ms = now };
 
 	if (t->again)
 		send_again(t, now);
 	for (int turn = 0; turn < MAX_TURNS; turn++) {
-		switch (ask(c, t, now, &deadline)) {
+		switch (ask(c, t, now, &req)) {
 		case KVIP_WANT_NOTHING:
-			return deadline;
+			return req.deadline_ms;
 		case KVIP_WANT_ABORT:
-			abort_transfer(t);
+			abort_transfer(t, req.overdue);
 			break;
 		case KVIP_WANT_REQUEST:
 			kvip_http_cancel(t->transfer);
@@ -376,5 +377,5 @@ kvip_msec kvip_client_step_watch(struct kvip_client *c, enum kvip_kind kind, kvi
 			break;
 		}
 	}
-	return deadline;
+	return req.deadline_ms;
 }

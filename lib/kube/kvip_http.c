@@ -57,6 +57,7 @@
 #define KEEPINTVL_S     5L
 #define KEEPCNT         3
 #define USER_TIMEOUT_MS 30000
+#define HUNG_MS         15000 /* nothing came over a connection on which somebody waits for an answer */
 
 struct kvip_http {
 	CURLM *multi;
@@ -77,6 +78,7 @@ struct kvip_http_transfer {
 	void *ctx;
 	bool dropped;  /* no more callbacks; swept when libcurl is off the stack */
 	bool answered; /* status and headers were reported */
+	kvip_msec rx_ms; /* when something came for it */
 	char url[KVIP_URL_BYTES];
 	char error[CURL_ERROR_SIZE];
 };
@@ -167,6 +169,43 @@ void kvip_http_cancel(struct kvip_http_transfer *t)
 		sweep(t->http);
 }
 
+static curl_socket_t socket_of(const struct kvip_http_transfer *t)
+{
+	curl_socket_t fd = CURL_SOCKET_BAD;
+
+	curl_easy_getinfo(t->easy, CURLINFO_ACTIVESOCKET, &fd);
+	return fd;
+}
+
+/* Does @fd carry something for anybody? Then it is the one answer that is late. */
+static bool is_alive(const struct kvip_http *h, curl_socket_t fd)
+{
+	kvip_msec since = kvip_http_now() - HUNG_MS;
+
+	for (const struct kvip_http_transfer *t = h->first; t; t = t->next)
+		if (t->rx_ms > since && socket_of(t) == fd)
+			return true;
+	return false;
+}
+
+static void hang_up(const struct kvip_http_transfer *t)
+{
+	curl_socket_t fd = socket_of(t);
+
+	if (fd == CURL_SOCKET_BAD || is_alive(t->http, fd))
+		return;
+	kvip_debug(t->http->log, KVIP_DEBUG_API, "%s: a connection that hangs is ended", t->url);
+	(void)shutdown(fd, SHUT_RDWR);
+}
+
+void kvip_http_hang_up(struct kvip_http_transfer *t)
+{
+	if (!t || t->magic != TRANSFER_MAGIC)
+		return;
+	hang_up(t);
+	kvip_http_cancel(t);
+}
+
 /* ---- libcurl's callbacks ---- */
 
 static void report_peer(struct kvip_http_transfer *t)
@@ -209,6 +248,7 @@ static size_t on_header(char *data, size_t size, size_t n, void *ctx)
 	(void)size; /* always 1 */
 	if (t->magic != TRANSFER_MAGIC)
 		return 0;
+	t->rx_ms = kvip_http_now();
 	if (blank && !t->dropped)
 		report_answer(t);
 	return n;
@@ -221,6 +261,7 @@ static size_t on_bytes(char *data, size_t size, size_t n, void *ctx)
 	(void)size;
 	if (t->magic != TRANSFER_MAGIC)
 		return 0;
+	t->rx_ms = kvip_http_now();
 	if (n && !t->dropped && t->ev->bytes(t->ctx, data, n) < 0)
 		t->dropped = true;
 	return n;
@@ -485,6 +526,8 @@ static void finish(struct kvip_http_transfer *t, CURLcode rc)
 			   t->error);
 	}
 	t->dropped = true;
+	if (rc == CURLE_OPERATION_TIMEDOUT)
+		hang_up(t);
 	t->ev->done(t->ctx, end, text);
 }
 

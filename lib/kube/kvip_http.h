@@ -55,6 +55,12 @@ int kvip_http_start(struct kvip_http *h, const struct kvip_http_request *rq,
 		    struct kvip_err *err) KVIP_USE_RESULT;
 /** kvip_http_cancel - drop a transfer; none of its callbacks is called any more. Takes NULL. */
 void kvip_http_cancel(struct kvip_http_transfer *t);
+/**
+ * kvip_http_hang_up - the same for one whose answer is overdue
+ * Its connection is ended for all that use it, unless something came over it in the last seconds:
+ * libcurl would go on to put requests on it. A transfer that timed out by itself does this, too.
+ */
+void kvip_http_hang_up(struct kvip_http_transfer *t);
 
 /** kvip_http_now - CLOCK_MONOTONIC, for the callbacks: traffic has the time at which it comes. */
 kvip_msec kvip_http_now(void);

@@ -207,7 +207,8 @@ enum kvip_watch_want kvip_watch_poll(struct kvip_watch *w, kvip_msec now,
 				     struct kvip_watch_request *req)
 {
 	*req = (struct kvip_watch_request){ .deadline_ms = now };
-	if (w->in_flight && now >= kvip_watch_deadline(w))
+	if (w->in_flight && now >= kvip_watch_deadline(w)) {
+		req->overdue = true;
 		kvip_watch_overdue(w, now);
 	if (w->abort) {
 		w->abort = false;

@@ -32,6 +32,7 @@ struct kvip_watch_request {
 	bool is_watch;         /* endless answer: no Accept-Encoding, no low-speed limit */
 	kvip_msec deadline_ms; /* poll again at the latest then; the machine gives ABORT if the
 				  answer is overdue */
+	bool overdue;          /* of ABORT: that is why */
 };
 
 /* Why a transfer ended. */
@@ -88,5 +89,9 @@ const char *kvip_watch_wants_probe(struct kvip_watch *w, kvip_msec now);
 /** kvip_watch_server_changed - another server (or the same one, upgraded) is used from now on: what
  *  was learned of it (streaming list or not) is forgotten; the resourceVersion is kept. */
 void kvip_watch_server_changed(struct kvip_watch *w);
+
+/** kvip_watch_server_back - the server, which could not be reached, answers: do not wait any longer,
+ *  if it was for that. Return: was it? */
+bool kvip_watch_server_back(struct kvip_watch *w, kvip_msec now);
 
 void kvip_watch_get_status(const struct kvip_watch *w, struct kvip_watch_status *out);
