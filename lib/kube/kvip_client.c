@@ -24,6 +24,7 @@
 #include <string.h>
 
 #define START_JITTER_MS 100
+#define HURRY_MS        10000 /* a server that answers every other request makes nobody spin */
 
 void kvip_client_lock(struct kvip_client *c)
 {
@@ -153,6 +154,23 @@ static void stop_waiting(struct kvip_client *c, kvip_msec now)
 	}
 }
 
+/* A server can be reached again: the others of its watches need not find out each for itself. */
+static void mind_return(struct kvip_client *c, kvip_msec now)
+{
+	bool hurried = false;
+
+	if (!c->back || now < c->hurry_ms)
+		return;
+	c->back = false;
+	kvip_client_lock(c);
+	for (size_t i = 0; i < KVIP_KIND_MAX; i++)
+		if (c->watch[i] && kvip_watch_server_back(c->watch[i], now))
+			hurried = true;
+	kvip_client_unlock(c);
+	if (hurried)
+		c->hurry_ms = now + HURRY_MS;
+}
+
 static void mind_credentials(struct kvip_client *c, kvip_msec now)
 {
 	bool first = c->credentials == 0, reread = c->reread;
@@ -186,6 +204,7 @@ kvip_msec kvip_client_step(struct kvip_client *c, kvip_msec now)
 	if (now < c->start_ms)
 		return c->start_ms;
 	mind_credentials(c, now);
+	mind_return(c, now);
 	due = kvip_cred_due(c->cred);
 	for (size_t i = 0; i < KVIP_KIND_MAX; i++) {
 		if (!c->watch[i])

@@ -60,6 +60,8 @@ struct kvip_client {
 	size_t current;             /* the server in use */
 	unsigned int server_errors; /* answers 5xx in a row */
 	bool answered;              /* the last word of a server was an answer */
+	bool back;                  /* ... and the one before was none */
+	kvip_msec hurry_ms;         /* not before: let all try that wait for a server */
 
 	bool want_identity;
 	kvip_msec identity_due_ms;

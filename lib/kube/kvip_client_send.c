@@ -96,6 +96,7 @@ void kvip_client_server_failed(struct kvip_client *c, size_t server, const char 
 
 void kvip_client_server_well(struct kvip_client *c, size_t server)
 {
+	c->back = c->back || !c->answered;
 	c->answered = true;
 	if (server >= c->n_servers || !c->servers[server].last_error[0])
 		return;

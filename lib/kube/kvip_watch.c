@@ -210,6 +210,7 @@ enum kvip_watch_want kvip_watch_poll(struct kvip_watch *w, kvip_msec now,
 	if (w->in_flight && now >= kvip_watch_deadline(w)) {
 		req->overdue = true;
 		kvip_watch_overdue(w, now);
+	}
 	if (w->abort) {
 		w->abort = false;
 		return KVIP_WANT_ABORT;
@@ -265,6 +266,9 @@ void kvip_watch_response(struct kvip_watch *w, int http_status, const char *cont
 	kvip_buf_reset(&w->error_body);
 	if (http_status != 200)
 		return;
+	if (w->lost && w->xfer == KVIP_XFER_WATCH)
+		w->probe_due_ms = now + kvip_watch_jitter(w, KVIP_PROBE_SOON_MS);
+	w->lost = false;
 	if (!is_json(content_type)) {
 		not_json(w, content_type, now);
 		return;
@@ -407,6 +411,14 @@ void kvip_watch_server_changed(struct kvip_watch *w)
 {
 	w->has_stream = KVIP_STREAM_UNKNOWN;
 	w->stream_fails = w->too_large = w->auth_fails = 0;
+}
+
+bool kvip_watch_server_back(struct kvip_watch *w, kvip_msec now)
+{
+	if (w->state != KVIP_WATCH_BACKOFF || !w->lost || w->http_status)
+		return false;
+	kvip_watch_fsm(w, KVIP_EV_RETRY, 0, "the server answers again", now);
+	return true;
 }
 
 void kvip_watch_get_status(const struct kvip_watch *w, struct kvip_watch_status *out)

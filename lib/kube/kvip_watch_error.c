@@ -322,6 +322,7 @@ void kvip_watch_lost(struct kvip_watch *w, enum kvip_transfer_end end, const cha
 		kvip_watch_stream_failed(w);
 	if (w->xfer == KVIP_XFER_WATCH && now - w->started_ms >= KVIP_STEADY_MS)
 		w->backoff_ms = 0;
+	w->lost = true;
 	kvip_watch_fail(w, 0, text, now);
 	kvip_watch_fsm(w, KVIP_EV_RETRY, KVIP_BY_BACKOFF, what[end], now);
 }

@@ -30,6 +30,7 @@ struct json_object;
 #define KVIP_ABSENT_MS          30000  /* plus jitter: when an absent kind is looked for again */
 #define KVIP_RETRY_AFTER_MAX_MS 60000  /* a server's Retry-After is believed up to here */
 #define KVIP_PROBE_MS           75000 /* silence of a watch: bookmarks come each 60 s, if they do */
+#define KVIP_PROBE_SOON_MS      1000  /* the same, plus jitter, after a connection was lost */
 #define KVIP_STREAM_TRIES       3     /* of a streaming list, before a plain list takes its place */
 #define KVIP_TOO_LARGE_TRIES    3     /* of "Too large resource version" */
 #define KVIP_RV_TRIES           5     /* of one resourceVersion that the server chokes on */
@@ -122,6 +123,8 @@ struct kvip_watch {
 
 	/* failures in a row */
 	uint32_t stream_fails, too_large, auth_fails, expired, rv_fails, short_watches, absent;
+
+	bool lost; /* a connection, since the last 200: who answers next may be older than that */
 
 	/* the probe of a silent watch */
 	kvip_msec probe_due_ms;

@@ -178,6 +178,7 @@ void kvip_watch_overdue(struct kvip_watch *w, kvip_msec now)
 		kvip_watch_stream_failed(w);
 	if (w->xfer == KVIP_XFER_WATCH && w->http_status == 200)
 		why = "a watch did not end at its time-out: something between is stuck";
+	w->lost = true;
 	kvip_watch_fail(w, 0, why, now);
 	kvip_watch_fsm(w, KVIP_EV_RETRY, KVIP_BY_BACKOFF, "overdue", now);
 }

@@ -213,6 +213,12 @@ static void cmd_server_changed(struct replay *r, char *args)
 	kvip_watch_server_changed(r->w);
 }
 
+static void cmd_server_back(struct replay *r, char *args)
+{
+	(void)args;
+	(void)kvip_watch_server_back(r->w, r->now);
+}
+
 static void cmd_probe(struct replay *r, char *args)
 {
 	const char *word = next_word(&args), *target;
@@ -239,6 +245,7 @@ static const struct command commands[] = {
 	{ "put-fails", cmd_put_fails },
 	{ "relist", cmd_relist },
 	{ "server-changed", cmd_server_changed },
+	{ "server-back", cmd_server_back },
 	{ "probe", cmd_probe },
 	{ "list", replay_list },
 	{ "crlist", replay_crlist },

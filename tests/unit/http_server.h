@@ -92,7 +92,7 @@ static inline void server_error(int fd, int code, const char *reason)
 	"\"metadata\":{\"namespace\":\"default\",\"name\":\"" name "\",\"uid\":\"u-" name          \
 	"\",\"resourceVersion\":\"" rv "\"},\"spec\":{\"type\":\"LoadBalancer\"}"
 #define SERVER_LIST                                                                                \
-	"{\"kind\":\"ServiceList\",\"apiVersion\":\"v1\","                                         \
+	"{\"apiVersion\":\"v1\","                                                                  \
 	"\"metadata\":{\"resourceVersion\":\"10\"},"                                               \
 	"\"items\":[{" SERVER_META("web", "9") "}]}"
 
@@ -220,17 +220,21 @@ static inline void *server_run(void *ctx)
 	return NULL;
 }
 
-static inline struct server *server_start(const char *token)
+static inline struct server *server_start_at(const char *token, int port)
 {
 	struct server *s = calloc(1, sizeof(*s));
-	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	struct sockaddr_in sin = { .sin_family = AF_INET,
+				   .sin_port = htons((uint16_t)port),
+				   .sin_addr = { htonl(INADDR_LOOPBACK) } };
 	socklen_t len = sizeof(sin);
+	int yes = 1;
 
 	snprintf(s->token, sizeof(s->token), "%s", token);
 	for (int i = 0; i < SERVER_CONNECTIONS; i++)
 		s->conn[i].fd = -1;
 	pthread_mutex_init(&s->lock, NULL);
 	s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	(void)setsockopt(s->fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
 	if (bind(s->fd, (struct sockaddr *)&sin, len) || listen(s->fd, 16) ||
 	    getsockname(s->fd, (struct sockaddr *)&sin, &len))
 		abort();
@@ -238,6 +242,11 @@ static inline struct server *server_start(const char *token)
 	if (pthread_create(&s->thread, NULL, server_run, s))
 		abort();
 	return s;
+}
+
+static inline struct server *server_start(const char *token)
+{
+	return server_start_at(token, 0);
 }
 
 static inline void server_stop(struct server *s)

@@ -333,6 +333,35 @@ START_TEST(test_server_goes_away)
 }
 END_TEST
 
+static bool waits_long(enum kvip_kind kind, kvip_msec *until)
+{
+	struct kvip_watch_status st = status().kind[kind];
+
+	*until = st.next_try_ms;
+	return st.state == KVIP_WATCH_BACKOFF && *until > kvip_http_now() + 2 * PATIENCE_MS;
+}
+
+/* One kind finds out that the server is back: the other, which would wait for long, does not. */
+START_TEST(test_server_is_back)
+{
+	kvip_msec services, slices;
+	int port = server_port(api);
+
+	conf.kinds[KVIP_KIND_SLICE] = true;
+	make();
+	UNTIL(server_watches(api) == 2);
+	server_stop(api);
+	while (!waits_long(KVIP_KIND_SERVICE, &services) || !waits_long(KVIP_KIND_SLICE, &slices)) {
+		kvip_client_step(client, kvip_http_now() + 80000); /* every wait is over */
+		kvip_http_poll(http, 10);
+	}
+	api = server_start_at("secret-1", port);
+	kvip_client_step(client, services < slices ? services : slices);
+	UNTIL(server_watches(api) == 2);
+	ck_assert_int_eq(seen.ends, 2); /* no relist */
+}
+END_TEST
+
 START_TEST(test_server_answers_503)
 {
 	snprintf(url[1], sizeof(url[1]), "http://127.0.0.1:%d", server_port(api2));
@@ -591,6 +620,7 @@ int main(void)
 	tcase_add_test(t, test_credentials_appear_later);
 	tcase_add_test(t, test_next_server);
 	tcase_add_test(t, test_server_goes_away);
+	tcase_add_test(t, test_server_is_back);
 	tcase_add_test(t, test_server_answers_503);
 	tcase_add_test(t, test_addresses_of_servers);
 	tcase_add_test(t, test_server_is_deaf);
