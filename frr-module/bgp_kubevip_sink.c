@@ -223,11 +223,6 @@ const struct kvip_sink_ops bgp_kubevip_sink = {
 
 /* ---- what commands change ---- */
 
-/* Defined in lib/command.c and declared in no header; absent from another version, it is not
- * used. */
-DECLARE_KOOH(cmd_execute_done, (struct vty * vty, const char *cmd_exec), (vty, cmd_exec));
-extern struct hook _hook_cmd_execute_done __attribute__((weak));
-
 static uint64_t mix_redistribution(uint64_t h, struct bgp *bgp, afi_t afi)
 {
 	const struct bgp_redist *red = bgp_redist_lookup(bgp, afi, ZEBRA_ROUTE_STATIC, 0);

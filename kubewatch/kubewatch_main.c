@@ -11,6 +11,7 @@
 
 #include "frr/kvf_cmd.h"
 #include "frr/kvf_host.h"
+#include "frr/kvf_settle.h"
 #include "frr/kvf_yang.h"
 #include "kubewatch/kubewatch_offline.h"
 
@@ -197,12 +198,12 @@ static int start(struct kvf_event_loop *loop)
 
 static void load_begins(void)
 {
-	kvf_host_conf_load(true);
+	kvf_settle_load(true);
 }
 
 static void load_ends(void)
 {
-	kvf_host_conf_load(false);
+	kvf_settle_load(false);
 }
 
 static void init_library(void)

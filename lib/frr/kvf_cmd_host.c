@@ -13,6 +13,7 @@
 #include "frr/kvf_host.h"
 #include "frr/kvf_record.h"
 #include "frr/kvf_rib.h"
+#include "frr/kvf_settle.h"
 #include "frr/kvf_yang.h"
 
 #include "base/kvip_mem.h"
@@ -31,7 +32,7 @@ static int conf_line(struct vty *vty, int argc, const char *const *argv, bool ne
 	int rc = kvf_yang_line(vty, argc, argv, negate, err);
 
 	if (!rc)
-		kvf_host_conf_changed();
+		kvf_settle_changed();
 	return rc;
 }
 

@@ -11,6 +11,8 @@
 
 #include "lib/version.h"
 
+#include "hook.h"
+
 /* of the headers that this was compiled with, as frrmod_list's first entry has it at run time */
 #define KVF_BUILT_FOR FRR_VERSION
 
@@ -37,3 +39,9 @@
 #define kvf_event_add_event    thread_add_event
 #define kvf_event_cancel(t)    thread_cancel(t)
 #endif
+
+/* Defined in lib/command.c and declared in no header; absent from another version, it is not
+ * used. */
+struct vty;
+DECLARE_KOOH(cmd_execute_done, (struct vty * vty, const char *cmd_exec), (vty, cmd_exec));
+extern struct hook _hook_cmd_execute_done __attribute__((weak));

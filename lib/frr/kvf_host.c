@@ -21,6 +21,7 @@
 #include "frr/kvf_answer.h"
 #include "frr/kvf_facts.h"
 #include "frr/kvf_record.h"
+#include "frr/kvf_settle.h"
 #include "frr/kvf_turn.h"
 #include "frr/kvf_worker.h"
 #include "frr/kvf_yang.h"
@@ -36,8 +37,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SETTLE_MS         1000
-#define LOAD_LIMIT_MS     30000
 #define FLUSH_LIMIT_MS    5000
 #define FACTS_MS          50
 #define FIRST_FACTS_MS    2000
@@ -51,9 +50,12 @@ static struct {
 	struct kvip_meter meter;
 	/* configuration */
 	struct kvip_conf *draft;
-	kvip_msec load_since; /* a load is under way; 0: none */
-	bool restore_begun;   /* the engine is being, or has been, told what was before */
-	bool published;       /* and has had its first configuration */
+	enum {
+		RESTORE_NONE,
+		RESTORE_UNDER_WAY,
+		RESTORE_DONE
+	} restore;      /* what was before: to the engine */
+	bool published; /* and it has had its first configuration */
 	bool zebra_started;
 	kvip_msec start_ms;
 	/* engine and worker */
@@ -64,7 +66,7 @@ static struct {
 	struct kvip_engine *engine;
 	struct kvip_recon *recon;
 	int wake_fd;
-	struct kvf_event *t_settle, *t_facts, *t_wake, *t_work, *t_again, *t_tick;
+	struct kvf_event *t_facts, *t_wake, *t_work, *t_again, *t_tick;
 } host = { .wake_fd = -1 };
 
 kvip_msec kvf_host_now(void)
@@ -225,50 +227,50 @@ static void publish_draft(void)
 	kvip_conf_unref(frozen);
 }
 
-static bool is_loading(void)
-{
-	if (host.opt.loading && host.opt.loading() && !host.load_since)
-		host.load_since = kvf_host_now();
-	else if (host.opt.loading && !host.opt.loading())
-		host.load_since = 0;
-	return host.load_since && kvf_host_now() - host.load_since < LOAD_LIMIT_MS;
-}
-
 /* Half a configuration may say `inject zebra` where the whole one does not, and has not every
  * range: it would withdraw what the other half routes (rules R4). */
 static bool ready_for_first(void)
 {
-	if (is_loading() || host.t_settle)
+	if (kvf_settle_busy())
 		return false;
 	return kvf_zebra_told() || kvf_host_now() - host.start_ms >= FIRST_FACTS_MS;
 }
 
-/* The engine knows to the end what was before: it may decide. */
-static void restored(void)
+static void begin(void)
 {
-	if (!host.published) {
-		host.published = true;
-		publish_draft();
-		kvf_worker_start(host.engine, host.http);
-	}
-	kvf_worker_wake();
+	host.published = true;
+	publish_draft();
+	kvf_worker_start(host.engine, host.http);
 }
 
 /* Addresses of this router have been told, and with them everything that zebra says on connect. */
 static void facts_settled(struct kvf_event *t)
 {
 	(void)t;
-	if (!host.published && !host.restore_begun && !ready_for_first()) {
+	if (!host.published && !ready_for_first()) {
 		kvf_event_add_timer_ms(host.opt.loop, facts_settled, NULL, FACTS_MS, &host.t_facts);
 		return;
 	}
 	enter(NULL);
-	if (host.published && !host.t_settle) /* else they go with the configuration */
+	if (host.published && !kvf_settle_pending()) { /* else they go with the configuration */
 		publish(NULL);
-	if (!host.published && !host.restore_begun)
+	} else if (!host.published && host.restore == RESTORE_NONE) {
+		host.restore = RESTORE_UNDER_WAY;
 		kvf_turn_restore(host.engine);
-	host.restore_begun = true;
+	} else if (!host.published && host.restore == RESTORE_DONE) {
+		begin();
+	}
 	leave(NULL, "addresses");
+}
+
+/* The engine knows to the end what was before: it may decide, unless a load has begun meanwhile. */
+static void restored(void)
+{
+	host.restore = RESTORE_DONE;
+	if (host.published)
+		kvf_worker_wake();
+	else
+		kvf_event_add_event(host.opt.loop, facts_settled, NULL, 0, &host.t_facts);
 }
 
 static void addresses_changed(void *ctx)
@@ -279,27 +281,13 @@ static void addresses_changed(void *ctx)
 	kvf_event_add_timer_ms(host.opt.loop, facts_settled, NULL, FACTS_MS, &host.t_facts);
 }
 
-static void settled(struct kvf_event *t)
+static void settled(void)
 {
-	(void)t;
 	if (!host.published)
 		return; /* facts_settled() waits for this, and takes the draft as it is then */
-	if (is_loading()) {
-		kvf_event_add_timer_ms(host.opt.loop, settled, NULL, SETTLE_MS, &host.t_settle);
-		return;
-	}
-	host.load_since = 0;
 	enter(NULL);
 	publish_draft();
 	leave(NULL, "configuration");
-}
-
-void kvf_host_conf_changed(void)
-{
-	if (host.t_settle)
-		kvf_event_cancel(&host.t_settle);
-	if (host.opt.loop)
-		kvf_event_add_timer_ms(host.opt.loop, settled, NULL, SETTLE_MS, &host.t_settle);
 }
 
 void kvf_host_set_conf(struct kvip_conf *conf)
@@ -307,13 +295,7 @@ void kvf_host_set_conf(struct kvip_conf *conf)
 	conf->generation = host.draft->generation;
 	kvip_conf_unref(host.draft);
 	host.draft = conf;
-	kvf_host_conf_changed();
-}
-
-void kvf_host_conf_load(bool begins)
-{
-	host.load_since = begins ? kvf_host_now() : 0;
-	kvf_host_conf_changed();
+	kvf_settle_changed();
 }
 
 /* ---- once a second ---- */
@@ -358,7 +340,7 @@ static void tick(struct kvf_event *t)
 	else if (host.published)
 		kvf_record_keep(host.engine, host.draft);
 	if (host.opt.in_bgpd && kvf_facts_plists_changed(host.draft))
-		kvf_host_conf_changed();
+		kvf_settle_changed();
 	if (kvf_facts_neighbours_changed())
 		addresses_changed(NULL);
 	if (host.matches && kvip_matches_changed(host.matches))
@@ -409,6 +391,7 @@ int kvf_host_init(const struct kvf_host_options *options)
 		.enter = enter,
 		.leave = leave,
 	});
+	kvf_settle_init(host.opt.loop, host.opt.loading, settled);
 	kvf_zebra_init(host.opt.loop, host.opt.privs, &zh);
 	kvf_answer_init(&(struct kvf_answer_options){
 		.loop = host.opt.loop,
@@ -416,7 +399,7 @@ int kvf_host_init(const struct kvf_host_options *options)
 		.leave = kvf_host_leave,
 	});
 	if (!host.opt.in_bgpd)
-		kvf_facts_on_plist_change(kvf_host_conf_changed);
+		kvf_facts_on_plist_change(kvf_settle_changed);
 	return 0;
 }
 
@@ -498,7 +481,7 @@ void kvf_host_stop(void)
 		return;
 	kvf_answer_stop();
 	kvf_worker_stop();
-	kvf_event_cancel(&host.t_settle);
+	kvf_settle_stop();
 	kvf_event_cancel(&host.t_facts);
 	kvf_event_cancel(&host.t_wake);
 	kvf_event_cancel(&host.t_work);

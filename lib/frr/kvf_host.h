@@ -26,7 +26,7 @@ struct kvf_host_options {
 	/** marked - what route-maps are told of some VIP has changed (kvip_recon_take_marked());
 	 *  NULL: no route-map asks here. */
 	void (*marked)(void *ctx);
-	/** loading - is a configuration load under way? NULL: kvf_host_conf_load() says so. */
+	/** loading - is a configuration load under way? NULL: kvf_settle_load() says so. */
 	bool (*loading)(void);
 };
 
@@ -40,14 +40,8 @@ void kvf_host_stop(void);
 
 /* The configuration being edited. */
 struct kvip_conf *kvf_host_conf(void);
-/** kvf_host_set_conf - @conf takes its place, as kvf_host_conf_changed(); takes the reference. */
+/** kvf_host_set_conf - @conf takes its place, as kvf_settle_changed(); takes the reference. */
 void kvf_host_set_conf(struct kvip_conf *conf);
-/** kvf_host_conf_changed - a line was applied: it is published when the configuration has
- * settled. */
-void kvf_host_conf_changed(void);
-/** kvf_host_conf_load - a configuration load begins or ends: nothing is published in between (at
- * most 30 s). */
-void kvf_host_conf_load(bool begins);
 
 /* For route-maps (in bgpd). */
 /** kvf_host_matches - what they ask; NULL where options.marked is. */
