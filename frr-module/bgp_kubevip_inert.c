@@ -4,8 +4,6 @@
  *
  * Thread: T0. libc and the weak symbols of libfrr only. `write memory` must lose nothing, so what
  * was typed is kept word for word and in order, however it may read; the engine will judge it.
- *
- * Nodes are found by their names: the numbers differ from version to version.
  */
 #include "frr-module/bgp_kubevip_inert.h"
 
@@ -15,12 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define KUBEVIP_HELP "Virtual IPs of Kubernetes clusters\n"
-#define REST_HELP    "Any words\n"
-#define SHOW_HELP    "Show running system information\n"
-#define NO_HELP      "Negate a command or set its defaults\n"
-#define DEBUG_HELP   "Debugging functions (see also 'undebug')\n"
 
 static struct {
 	const char *path;
@@ -172,27 +164,9 @@ static int refuse(const struct bgp_kubevip_command *c, struct vty *vty, int argc
 
 /* ---- installation ---- */
 
-#define COMMAND(function, text, help)                                                              \
-	{                                                                                          \
-		.string = text, .doc = help, .func = function, .name = text                        \
-	}
-
-static const struct {
-	const char *node;
-	struct bgp_kubevip_command command;
-} commands[] = {
-	{ "view", COMMAND(show, "show kubevip", SHOW_HELP KUBEVIP_HELP) },
-	{ "view", COMMAND(show, "show kubevip LINE...", SHOW_HELP KUBEVIP_HELP REST_HELP) },
-	{ "enable",
-	  COMMAND(refuse, "clear kubevip LINE...", "Reset functions\n" KUBEVIP_HELP REST_HELP) },
-	{ "enable", COMMAND(refuse, "kubevip LINE...", KUBEVIP_HELP REST_HELP) },
-	{ "enable", COMMAND(refuse, "[no] debug kubevip LINE...",
-			    NO_HELP DEBUG_HELP KUBEVIP_HELP REST_HELP) },
-	{ "config", COMMAND(keep, "kubevip LINE...", KUBEVIP_HELP REST_HELP) },
-	{ "config", COMMAND(drop, "no kubevip LINE...", NO_HELP KUBEVIP_HELP REST_HELP) },
-	{ "config", COMMAND(keep, "debug kubevip LINE...", DEBUG_HELP KUBEVIP_HELP REST_HELP) },
-	{ "config",
-	  COMMAND(drop, "no debug kubevip LINE...", NO_HELP DEBUG_HELP KUBEVIP_HELP REST_HELP) },
+static const struct bgp_kubevip_raw commands[] = {
+#define INERT(node, handler, text, help) { node, { text, help, .func = handler, .name = text } },
+#include "frr-module/bgp_kubevip_inert.def"
 };
 
 static struct bgp_kubevip_node kubevip_node = {
@@ -201,30 +175,14 @@ static struct bgp_kubevip_node kubevip_node = {
 	.config_write = write_config,
 };
 
-static int node_number(const char *name)
-{
-	for (unsigned int i = 0; i < cmdvec->active; i++) {
-		const struct bgp_kubevip_node *node = cmdvec->index[i];
-
-		if (node && strcmp(node->name, name) == 0)
-			return node->node;
-	}
-	return -1;
-}
-
 void bgp_kubevip_inert(const struct bgp_kubevip_layout *layout, const char *path,
 		       const struct bgp_kubevip_failure *why)
 {
-	int node;
-
 	inert.path = path;
 	inert.why = why;
 	/* as in lib/frr/kvf_cmd.c, so that lines stay where they were in the written file */
 	kubevip_node.node = layout->node_type_max + 40;
 	install_node(&kubevip_node);
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		if ((node = node_number(commands[i].node)) >= 0)
-			_install_element(node, &commands[i].command);
-	if ((node = node_number("routemap")) >= 0)
-		bgp_kubevip_inert_match(layout, node);
+	bgp_kubevip_raw_install(commands, sizeof(commands) / sizeof(commands[0]));
+	bgp_kubevip_inert_match(layout);
 }

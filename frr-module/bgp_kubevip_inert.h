@@ -7,13 +7,14 @@
 
 #include "frr-module/bgp_kubevip_abi.h"
 #include "frr-module/bgp_kubevip_load.h"
+#include "frr-module/bgp_kubevip_raw.h"
 
 /** bgp_kubevip_inert - install the commands; in frr_late_init. @why, @path and @layout are kept. */
 void bgp_kubevip_inert(const struct bgp_kubevip_layout *layout, const char *path,
 		       const struct bgp_kubevip_failure *why);
 
-/** bgp_kubevip_inert_match - the part of it in route-maps. @node: where `match` is typed. */
-void bgp_kubevip_inert_match(const struct bgp_kubevip_layout *layout, int node);
+/** bgp_kubevip_inert_match - the part of it in route-maps. */
+void bgp_kubevip_inert_match(const struct bgp_kubevip_layout *layout);
 /** bgp_kubevip_inert_match_write - returns how many blocks were written. */
 int bgp_kubevip_inert_match_write(struct vty *vty);
 /** bgp_kubevip_inert_match_count - lines kept. */

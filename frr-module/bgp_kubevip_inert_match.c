@@ -151,36 +151,15 @@ size_t bgp_kubevip_inert_match_count(void)
 	return n;
 }
 
-#define NO_HELP      "Negate a command or set its defaults\n"
-#define MATCH_HELP   "Match values from routing table\n"
-#define KUBEVIP_HELP "Virtual IPs of Kubernetes clusters\n"
-#define REST_HELP    "Any words\n"
-
-static const struct bgp_kubevip_command commands[] = {
-	{
-		.string = "match kubevip LINE...",
-		.doc = MATCH_HELP KUBEVIP_HELP REST_HELP,
-		.func = keep,
-		.name = "match kubevip",
-	},
-	{
-		.string = "no match kubevip",
-		.doc = NO_HELP MATCH_HELP KUBEVIP_HELP,
-		.func = drop,
-		.name = "no match kubevip",
-	},
-	{
-		.string = "no match kubevip LINE...",
-		.doc = NO_HELP MATCH_HELP KUBEVIP_HELP REST_HELP,
-		.func = drop,
-		.name = "no match kubevip words",
-	},
+static const struct bgp_kubevip_raw commands[] = {
+#define INERT_MATCH(node, handler, text, help)                                                     \
+	{ node, { text, help, .func = handler, .name = text } },
+#include "frr-module/bgp_kubevip_inert.def"
 };
 
-void bgp_kubevip_inert_match(const struct bgp_kubevip_layout *layout, int node)
+void bgp_kubevip_inert_match(const struct bgp_kubevip_layout *layout)
 {
 	match.layout = layout;
 	_route_map_install_match(&proxy);
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		_install_element(node, &commands[i]);
+	bgp_kubevip_raw_install(commands, sizeof(commands) / sizeof(commands[0]));
 }

@@ -14,7 +14,8 @@
  * kubewatch has its own (rules R5).
  *
  * Everything of libfrr or vtysh that is needed to load is weak: preloaded into any other program
- * this does nothing. Of another version of FRR it says so in one line and does nothing.
+ * this does nothing. In another version of FRR it says so in one line and steps in nowhere; what it
+ * does then is in vtysh_kubevip_other.c.
  */
 #include "frr/kvf_compat.h"
 
@@ -33,14 +34,20 @@
 #include <sys/un.h>
 
 #pragma weak frrmod_list
-extern char vtydir[] __attribute__((weak)); /* vtysh/vtysh_main.c: --vty_socket, -N and all */
+/* vtysh/vtysh.c, vtysh_main.c */
+extern char vtydir[] __attribute__((weak)); /* --vty_socket, -N and all */
+extern char *vtysh_pager_name __attribute__((weak));
+extern struct kvf_event_loop *master __attribute__((weak)); /* there is one in a terminal alone */
 
-#define EXPORT     __attribute__((visibility("default")))
-#define VTYSH_BGPD 0x20 /* vtysh/vtysh.h, which is not installed; the same in 8.4.4, 10.3, 10.7 */
+#define EXPORT __attribute__((visibility("default")))
 
 #define MAX_FD 64 /* vtysh opens its sockets first: some thirty daemons */
 
 static bool ready; /* our commands are in vtysh's table */
+
+/* One variable for all copies of this object that are preloaded: the first one's. */
+extern bool vtysh_kubevip_present;
+EXPORT bool vtysh_kubevip_present;
 
 /* vtysh's pager and what it pings with must not have it. What else was to be preloaded stays. */
 static void leave_environment(void)
@@ -69,33 +76,48 @@ static void leave_environment(void)
 		unsetenv("LD_PRELOAD");
 }
 
-static const char *unfit(void)
+static bool is_another_version(void)
 {
-	static char text[128];
+	const char *running = frrmod_list->info->version;
+	bool known;
+
+	if (strcmp(running, KVF_BUILT_FOR) == 0)
+		return false;
+	known = vtysh_other_install();
+	fprintf(stderr,
+		"vtysh: %s: this is FRR %.40s, the extension is for %s: build kubevip again\n",
+		known ? "lines of kubevip are not checked" : "no kubevip commands", running,
+		KVF_BUILT_FOR);
+	return true;
+}
+
+static bool install(void)
+{
+	const char *why = NULL;
 
 	if (!&frrmod_list || !frrmod_list || !vtydir)
-		return "this vtysh is built in another way";
-	if (strcmp(frrmod_list->info->version, KVF_BUILT_FOR) == 0)
-		return NULL;
-	snprintf(text, sizeof(text), "this is FRR %.40s, the extension is for %s",
-		 frrmod_list->info->version, KVF_BUILT_FOR);
-	return text;
+		why = "this vtysh is built in another way";
+	else if (is_another_version())
+		return false;
+	else if (kvf_cmd_install_vtysh(VTYSH_BGPD))
+		why = "out of memory";
+	if (why)
+		fprintf(stderr, "vtysh: no kubevip commands: %s\n", why);
+	return !why;
 }
 
 EXPORT void vty_init_vtysh(void);
 void vty_init_vtysh(void)
 {
 	void (*real)(void) = (void (*)(void))dlsym(RTLD_NEXT, "vty_init_vtysh");
-	const char *why = unfit();
 
 	if (real)
-		real();
+		real(); /* another copy's, if there is one */
 	leave_environment();
-	if (!why && kvf_cmd_install_vtysh(VTYSH_BGPD))
-		why = "out of memory";
-	if (why)
-		fprintf(stderr, "vtysh: no kubevip commands: %s\n", why);
-	ready = !why;
+	if (vtysh_kubevip_present)
+		return;
+	vtysh_kubevip_present = true;
+	ready = install();
 }
 
 /* ---- what vtysh is connected to ---- */
@@ -138,8 +160,36 @@ static int refuse(struct vty *vty, enum vtysh_shell shell)
 	return CMD_WARNING_CONFIG_FAILED;
 }
 
+static const char *to_be_paged; /* the line */
+
+static int ask_kubewatch(const struct cmd_element *el, struct vty *vty, int argc,
+			 struct cmd_token *argv[])
+{
+	int rc = vtysh_shell_relay(vtydir, vty, to_be_paged, false);
+
+	(void)el;
+	(void)argc;
+	(void)argv;
+	return rc < 0 ? refuse(vty, vtysh_shell_find(vtydir)) : rc;
+}
+
+/* vtysh opens its pager, which is its own affair, for what it sends to daemons: it is given a
+ * command that goes to none of them and prints the answer itself. */
+static bool is_paged(const char *line, enum node_type node, const struct cmd_element **matched)
+{
+	static const struct cmd_element in_pager = { .string = "", .func = ask_kubewatch };
+
+	if (node == CONFIG_NODE || !matched || !&master || !master || !&vtysh_pager_name ||
+	    !vtysh_pager_name)
+		return false;
+	to_be_paged = line;
+	*matched = &in_pager;
+	return true;
+}
+
 /* vtysh was told that bgpd is to have the line. Return: that, or what became of it. */
-static int dispatch(struct vty *vty, const char *line, enum node_type node)
+static int dispatch(struct vty *vty, const char *line, enum node_type node,
+		    const struct cmd_element **matched)
 {
 	enum vtysh_shell shell;
 	int rc;
@@ -148,6 +198,8 @@ static int dispatch(struct vty *vty, const char *line, enum node_type node)
 		return CMD_SUCCESS_DAEMON;
 	shell = vtysh_shell_find(vtydir);
 	if (shell == VTYSH_SHELL_KUBEWATCH && node != RMAP_NODE) {
+		if (is_paged(line, node, matched))
+			return CMD_SUCCESS_DAEMON;
 		rc = vtysh_shell_relay(vtydir, vty, line, node == CONFIG_NODE);
 		if (rc >= 0)
 			return rc;
@@ -187,7 +239,7 @@ EXPORT int cmd_execute(struct vty *vty, const char *line, const struct cmd_eleme
 	if (!ready || !el)
 		return rc;
 	if (rc == CMD_SUCCESS_DAEMON && kvf_cmd_node(el) >= 0)
-		return dispatch(vty, line, (enum node_type)kvf_cmd_node(el));
+		return dispatch(vty, line, (enum node_type)kvf_cmd_node(el), matched);
 	if ((rc == CMD_SUCCESS || rc == CMD_WARNING || rc == CMD_WARNING_CONFIG_FAILED) &&
 	    is_write(el))
 		return write_kubewatch(vty, rc);

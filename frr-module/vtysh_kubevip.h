@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The two halves of vtysh's extension: vtysh_kubevip.c is preloaded and steps in where vtysh hands a
- * line to libfrr; vtysh_kubevip_shell.c knows who has our commands, and speaks to kubewatch.
+ * The parts of vtysh's extension: vtysh_kubevip.c is preloaded and steps in where vtysh hands a line
+ * to libfrr; vtysh_kubevip_shell.c knows who has our commands, and speaks to kubewatch;
+ * vtysh_kubevip_other.c serves a vtysh of another FRR.
  */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 
+#define VTYSH_BGPD 0x20 /* vtysh/vtysh.h, which is not installed; the same in 8.4.4, 10.3, 10.7 */
+
 struct vty;
+
+/** vtysh_other_install - our commands with any words. Return: false: this FRR's commands are
+ *  not known. */
+bool vtysh_other_install(void);
 
 /* Rules R1, R5: a line goes to the module where bgpd has it, else to kubewatch, never to both. */
 enum vtysh_shell {

@@ -493,31 +493,85 @@ def test_terminal_route_map(module: Vtysh) -> None:
         assert terminal.line("\x15end") == ""
 
 
+def test_terminal_with_a_pager(vtysh: Vtysh) -> None:
+    """What is asked, and no line of the configuration, as vtysh does with its own daemons."""
+    with Terminal(vtysh, VTYSH_PAGER="sed 's/^/paged: /'") as terminal:
+        said = terminal.line("show kubevip cluster").splitlines()
+        assert said and all(line.startswith("paged: ") for line in said)
+        terminal.line("configure", "(config)# ")
+        assert "has bits set" in terminal.line(HOST_BITS, "(config)# ")
+        assert terminal.line("do show kubevip json", "(config)# ").startswith("paged: {")
+    assert json.loads(vtysh.run("-c", "show kubevip json", env={"VTYSH_PAGER": "cat -n"}).out)
+
+
 # ---- what it must not do -------------------------------------------------------------------------
 
 
 @pytest.fixture
-def other_version(module: Vtysh, tmp_path: Path) -> Iterator[Vtysh]:
-    """The extension of another FRR."""
+def other_version(
+    module: Vtysh, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Vtysh]:
+    """The extension of another FRR; with "unknown" it knows nothing of the running one's series."""
     built = module.extension.read_bytes()
     version = module.run("-c", "show version").out.split()[1].encode()
-    other = version[:-1] + bytes([version[-1] ^ 1])
-    assert built.count(version + b"\0") == 1
+    for known in [version] + [version.rpartition(b".")[0]] * (request.param == "unknown"):
+        other = known[:-1] + bytes([known[-1] ^ 1])
+        assert built.count(b"\0" + known + b"\0") == 1
+        built = built.replace(b"\0" + known + b"\0", b"\0" + other + b"\0")
     patched = tmp_path / "vtysh.so"
-    patched.write_bytes(built.replace(version + b"\0", other + b"\0"))
+    patched.write_bytes(built)
     module.put(patched)
     yield module
     module.put(find_build() / "frr-module" / ".libs" / "vtysh.so")
 
 
+@pytest.mark.parametrize("other_version", ["known", "unknown"], indirect=True)
 def test_another_version(other_version: Vtysh) -> None:
     """One line, and vtysh as ever."""
     said = other_version.do("show version")
     assert said.status == 0 and said.out.startswith("FRRouting")
-    assert re.fullmatch(r"vtysh: no kubevip commands: this is FRR \S+, .*\n", said.err)
-    assert other_version.do("show kubevip").out == "% Unknown command: show kubevip\n"
+    assert re.fullmatch(r"vtysh: .*kubevip.*: this is FRR \S+, .*\n", said.err)
     assert other_version.do("write").status == 0
     assert other_version.configure(OPERATORS, f"no {OPERATORS}").status == 0
+
+
+@pytest.mark.parametrize("other_version", ["unknown"], indirect=True)
+def test_an_unknown_version(other_version: Vtysh) -> None:
+    assert other_version.do("show kubevip").out == "% Unknown command: show kubevip\n"
+
+
+@pytest.mark.parametrize("other_version", ["known"], indirect=True)
+def test_nothing_is_lost_when_frr_has_been_upgraded(other_version: Vtysh, machine: Machine) -> None:
+    """The module is inert, the extension does not fit: the lines of frr.conf come and stay."""
+    engine = machine.directory / "modules" / "kubevip" / f"{frr_version()}.so"
+    hidden = engine.rename(engine.with_suffix(".hidden"))
+    rmap = ["route-map X permit 10", " match kubevip label tier=gold", "exit"]
+    text = CONFIG + "\n".join([*LINES, *rmap, "debug kubevip api"]) + "\n"
+    machine.write_etc("frr.conf", text)
+    try:
+        machine.bgpd()
+        said = other_version.run("-b")
+        assert said.status == 0 and said.err.count("\n") == 1
+        assert shown(other_version)["engine"]["reason"] == "engine-missing"
+        assert other_version.do("write").status == 0
+        assert set(other_version.saved()) == {*LINES, "debug kubevip api"}
+        assert rmap[1] in (machine.etc / "frr.conf").read_text().splitlines()
+        assert other_version.reload(text.replace("77.0/24", "78.0/24")).status == 0
+        assert RANGE.replace("77", "78") in other_version.running()
+        gone = ["no match kubevip label tier=gold", "exit", *(f"no {line}" for line in LINES)]
+        assert other_version.configure("route-map X permit 10", *gone).status == 0
+        assert "match kubevip" not in other_version.do("show running-config").out
+    finally:
+        hidden.rename(engine)
+
+
+def test_preloaded_twice(module: Vtysh) -> None:
+    """Two copies, by a wrapper around the wrapper: the commands are there once."""
+    copy = module.router.directory / "bin" / "copy.so"
+    copy.write_bytes(module.extension.read_bytes())
+    command = ["env", "LD_PRELOAD=/usr/lib/frr/copy.so", "vtysh", "-c", "configure", "-c", RANGE]
+    assert module.space.run(command) == ""
+    assert module.running() == [RANGE]
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\x7fELF and no more"])
@@ -569,7 +623,7 @@ def test_symbols() -> None:
     libfrr = next(Path("/usr/lib").glob("*/frr/libfrr.so.0"))
     assert {name for name in wanted if "@" not in name} <= exported(libfrr)
     offered = {"vty_init_vtysh", "cmd_execute", "command_config_read_one_line"}
-    assert exported(built) == offered
+    assert exported(built) == offered | {"vtysh_kubevip_present"}
 
 
 @pytest.mark.parametrize(

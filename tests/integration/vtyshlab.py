@@ -188,10 +188,10 @@ class Machine(Router):
 class Terminal:
     """vtysh in a terminal of its own: press keys, look at what appears."""
 
-    def __init__(self, vtysh: Vtysh, *words: str) -> None:
+    def __init__(self, vtysh: Vtysh, *words: str, **env: str) -> None:
         self._pid, self._fd = pty.fork()
         if self._pid == 0:
-            os.environ |= {"TERM": "vt100", "VTYSH_HISTFILE": "/dev/null"}
+            os.environ |= {"TERM": "vt100", "VTYSH_HISTFILE": "/dev/null", **env}
             command = vtysh.space.argv(["vtysh", *words])
             os.execvp(command[0], command)
         self._ended = False
