@@ -16,9 +16,9 @@ from typing import Iterator
 
 import pytest
 
-from tests.lab import Run
+from tests.lab import Run, poll
 from tests.lab.netns import CommandError
-from tests.lab.shell import frr_version
+from tests.lab.shell import ROOT, frr_version
 
 from .vtyshlab import BOTH, CONFIG, KUBEWATCH, MODULE, Machine, Terminal, Vtysh, find_build
 
@@ -222,6 +222,41 @@ def test_written_lines_are_there_again(vtysh: Vtysh, machine: Machine, mode: str
         machine.stop("kubewatch")
         machine.start("kubewatch")
     assert vtysh.own_running() == LINES
+
+
+def as_unit(unit: str) -> tuple[str, str]:
+    """Shell commands: to shut off what a systemd unit may not write, and to start as it does."""
+    told = dict(line.split("=", 1) for line in unit.splitlines() if "=" in line)
+    writable = {*told["ReadWritePaths"].split(), f"/var/lib/{told['StateDirectory']}"}
+    shut = [
+        f"mount --bind {path} {path} && mount -o remount,bind,ro {path}"
+        for path in ("/etc/frr", "/run/frr", "/var/lib/kubevip", "/var/log/frr")
+        if path not in writable
+    ]
+    groups = f"{told['Group']},{told['SupplementaryGroups']}"
+    start = f"setpriv --reuid={told['User']} --regid={told['Group']} --groups={groups}"
+    start += f" --no-new-privs --bounding-set=-all {told['ExecStart']}"
+    assert (told["ProtectSystem"], told["CapabilityBoundingSet"]) == ("strict", "")
+    return " && ".join(shut), start
+
+
+def test_write_under_systemd(machine: Machine) -> None:
+    """The unit leaves kubewatch what it needs: to start, to record its routes, and to write."""
+    machine.only(KUBEWATCH)
+    machine.stop("kubewatch")
+    shut, start = as_unit((ROOT / "packaging/systemd/kubewatch.service").read_text())
+    machine.space.shell("install -d -o frr -g frr /var/lib/kubevip")
+    command = ["unshare", "--mount", "sh", "-c", f"{shut} && exec {start}"]
+    with machine.log_path("kubewatch").open("a") as log:
+        running = machine.space.popen(command, stdout=log, stderr=log)
+    try:
+        poll(lambda: machine.cli.do("show kubevip json").status == 0, 20, "it answers")
+        machine.cli.configure(RANGE)
+        assert machine.cli.do("write").status == 0
+        assert machine.cli.saved("kubewatch.conf") == [RANGE]
+    finally:
+        machine.stop("kubewatch")
+        running.wait(20)
 
 
 # ---- both shells, and none -----------------------------------------------------------------------

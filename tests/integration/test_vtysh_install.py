@@ -229,6 +229,16 @@ def test_another_root(host: Host) -> None:
     assert not (root / "usr/bin/vtysh.frr").exists()
 
 
+def test_make_uninstall(tmp_path: Path) -> None:
+    """What `make install` has installed is gone."""
+    make = ["make", "-s", "-C", str(find_build()), f"DESTDIR={tmp_path}"]
+    for what, installed in (("install", True), ("uninstall", False)):
+        subprocess.run([*make, what], check=True, stdout=subprocess.DEVNULL, timeout=300)
+        files = {path.name for path in tmp_path.rglob("*") if not path.is_dir()}
+        assert ({"bgpd_kubevip.so", "vtysh.so", "kubewatch", "kubevip-vtysh"} <= files) == installed
+    assert files == set()
+
+
 @pytest.mark.parametrize("what", ["install", "remove"])
 @pytest.mark.parametrize("then", ["nothing", "upgrade of frr"])
 def test_interrupted(machine: Host, what: str, then: str) -> None:
