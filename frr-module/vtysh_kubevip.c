@@ -258,6 +258,8 @@ static const char *misplaced(void)
 
 	if (!connected(NULL))
 		return NULL;
+	if (!connected("bgpd") && !vtysh_shell_kubewatch_runs(vtydir))
+		return NULL; /* and a bgpd that does not answer is not waited for */
 	shell = vtysh_shell_find(vtydir);
 	if (shell == VTYSH_SHELL_MODULE || shell == VTYSH_SHELL_NONE)
 		return NULL;

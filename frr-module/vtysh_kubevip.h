@@ -28,6 +28,7 @@ enum vtysh_shell {
 
 /** vtysh_shell_find - who has our commands now; an answer serves for a second. @dir: of sockets */
 enum vtysh_shell vtysh_shell_find(const char *dir);
+bool vtysh_shell_kubewatch_runs(const char *dir);
 /** vtysh_shell_reason - why a line cannot go to bgpd's module: half a sentence. */
 const char *vtysh_shell_reason(enum vtysh_shell shell);
 /**

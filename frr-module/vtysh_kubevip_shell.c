@@ -62,7 +62,7 @@ static int ask_bgpd(const char *dir)
 	return rc == -EPIPE || rc == -ECONNRESET ? -ENOENT : rc;
 }
 
-static bool kubewatch_runs(const char *dir)
+bool vtysh_shell_kubewatch_runs(const char *dir)
 {
 	int fd = kvf_relay_open(dir, "kubewatch", PROBE_TIMEOUT_S);
 
@@ -79,7 +79,7 @@ static enum vtysh_shell look(const char *dir)
 		return VTYSH_SHELL_MODULE;
 	if (rc < 0 && rc != -ENOENT)
 		return VTYSH_SHELL_UNKNOWN;
-	if (kubewatch_runs(dir))
+	if (vtysh_shell_kubewatch_runs(dir))
 		return VTYSH_SHELL_KUBEWATCH;
 	return rc == 0 ? VTYSH_SHELL_BGPD_ALONE : VTYSH_SHELL_NONE;
 }

@@ -314,6 +314,21 @@ def test_bgpd_does_not_answer(machine: Machine) -> None:
     assert RANGE not in machine.vty("bgpd", "show kubevip running-config")
 
 
+def test_bgpd_is_not_asked_where_it_is_not_meant(machine: Machine) -> None:
+    """watchfrr has restarted staticd: our lines between its own do not wait for a busy bgpd."""
+    machine.only(MODULE)
+    machine.write_etc("frr.conf", CONFIG + "\n".join(LINES) + "\n")
+    pid = machine.pid("bgpd")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        assert machine.cli.run("-b", "-d", "staticd") == (0, "", "")
+        sockets = machine.space.run(["ss", "-xlHn"]).splitlines()
+        (bgpd,) = (line.split() for line in sockets if "/bgpd.vty" in line)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert int(bgpd[2]) == 0, "somebody has connected and waits"
+
+
 def test_kubewatchs_own_client(machine: Machine) -> None:
     """--command, where vtysh has not been taught."""
     machine.only(KUBEWATCH)
