@@ -31,7 +31,9 @@ is_wrapper() { grep -qs '^# kubevip: ' "$root$name"; }
 
 divert() { dpkg-divert --quiet --root "${root:-/}" --package "$package" --no-rename "$@" "$name"; }
 
-is_diverted() { [ "$(dpkg-divert --root "${root:-/}" --listpackage "$name")" = "$package" ]; }
+diverter() { dpkg-divert --root "${root:-/}" --listpackage "$name"; }
+
+is_diverted() { [ "$(diverter)" = "$package" ]; }
 
 # The wrapper into place in one step; $name is there all the time.
 place_wrapper() {
@@ -44,6 +46,10 @@ place_wrapper() {
 install() {
 	if [ ! -r "$root$wrapper" ]; then
 		say "$wrapper is missing: is kubevip installed?"
+		exit 1
+	fi
+	if [ -n "$(diverter)" ] && ! is_diverted; then
+		say "$name is diverted already, by $(diverter): see dpkg-divert --list $name"
 		exit 1
 	fi
 	if ! is_wrapper; then

@@ -193,6 +193,18 @@ def test_without_frr(machine: Host) -> None:
     assert machine.script("remove") == 0
 
 
+@pytest.mark.parametrize("whose", ["--local", "--package=other"])
+def test_diverted_by_another(host: Host, whose: str) -> None:
+    """There can be one diversion: nothing is touched."""
+    divert = ["dpkg-divert", "--quiet", whose, "--rename", "--divert", "/usr/bin/vtysh.other"]
+    host.space.run([*divert, "--add", "/usr/bin/vtysh"])
+    host.space.shell("printf '#!/bin/sh\\necho another\\n' >/usr/bin/vtysh; chmod +x /usr/bin/vtysh")
+    for what in ("install", "remove"):
+        assert (host.script(what) != 0) == (what == "install")
+        assert host.files() == {"vtysh", "vtysh.other"} and host.vtysh() == "another"
+    assert host.diverted()
+
+
 def test_wrapper_missing(host: Host) -> None:
     assert host.script("install", KUBEVIP_VTYSH_WRAPPER="/nowhere") == 1
     assert host.is_removed() and host.vtysh() == "frr 1"
