@@ -65,6 +65,11 @@ for f in "${product[@]}"; do
 	[ "$(wc -l <"$f")" -le 600 ] || complain "$f is longer than 600 lines"
 done
 
+# What Makefile.am does not name is missing from the tarball.
+for f in "${product[@]}"; do
+	grep -qF "$f" Makefile.am || complain "$f is not in Makefile.am"
+done
+
 # Shell
 if command -v shellcheck >/dev/null; then
 	git ls-files -co --exclude-standard '*.sh' .ci/run | xargs shellcheck -S warning || complain "shellcheck"
