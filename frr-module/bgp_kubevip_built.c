@@ -53,6 +53,7 @@ SAME_PLACE(struct bgp_kubevip_token, arg, struct cmd_token, arg);
 SAME_SIZE(struct bgp_kubevip_command, struct cmd_element);
 SAME_PLACE(struct bgp_kubevip_command, string, struct cmd_element, string);
 SAME_PLACE(struct bgp_kubevip_command, doc, struct cmd_element, doc);
+SAME_PLACE(struct bgp_kubevip_command, daemon, struct cmd_element, daemon);
 SAME_PLACE(struct bgp_kubevip_command, attr, struct cmd_element, attr);
 SAME_PLACE(struct bgp_kubevip_command, func, struct cmd_element, func);
 SAME_PLACE(struct bgp_kubevip_command, name, struct cmd_element, name);
