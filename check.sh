@@ -16,7 +16,14 @@ usage() {
 	X
 }
 
-parts=${*:-lint unit asan tsan lab}
+all="lint unit asan tsan lab"
+parts=${*:-$all}
+for part in $parts; do
+	case " $all --help -h " in
+	*" $part "*) ;;
+	*) usage >&2; echo "check.sh: no such part: $part" >&2; exit 2 ;;
+	esac
+done
 case " $parts " in *" --help "* | *" -h "*) usage; exit 0 ;; esac
 
 results=$(mktemp -d)
@@ -36,16 +43,9 @@ step() {
 	return 1
 }
 
-built() { # directory of the normal build, configured and up to date
-	[ -e configure ] || autoreconf -i || return 1
-	mkdir -p build && cd build || return 1
-	if [ ! -e Makefile ] || ! grep -qF -- "--with-frr-src=$headers" config.log; then
-		../configure --quiet --with-frr-src="$headers" || { cd ..; return 1; }
-	fi
-	make -s -j"$jobs" all
-	local rc=$?
-	cd ..
-	return $rc
+# Two runs in one tree: in build/ one after the other, in the lab side by side.
+alone() { # COMMAND...
+	( flock -n 8 || { echo "something else is building in build/, waiting for it"; flock 8; }; "$@" ) 8>build/.lock
 }
 
 unit() { # NAME TARGET DIR-WITH-LOGS
@@ -56,7 +56,7 @@ unit() { # NAME TARGET DIR-WITH-LOGS
 lab() {
 	local assets sanitized=$PWD/build/check-asan # by the part asan
 	assets=$(tests/kube/build.sh) || { echo "kube-apiserver could not be built" >>"$results/broken"; return 1; }
-	make -C build -s tests/bench/barezapi tests/model/driver
+	alone make -C build -s tests/bench/barezapi tests/model/driver
 	if [ -x "$sanitized/kubewatch/kubewatch" ]; then
 		export KUBEWATCH_SANITIZED=$sanitized/kubewatch/kubewatch KUBEVIP_MODULES_SANITIZED=$sanitized/frr-module
 	fi
@@ -78,20 +78,20 @@ lint() {
 main() {
 	local part
 	step "packages" scripts/deps.sh || return
-	headers=$(scripts/frr-headers.sh) || { echo "FRR headers" >>"$results/broken"; return; }
-	step "build" built || return
+	step "build" scripts/build.sh || return
 	for part in $parts; do
 		say "$part"
 		case $part in
 		lint) lint ;;
-		unit) unit unit check build ;;
-		asan) unit asan check-asan build/check-asan ;;
-		tsan) unit tsan check-tsan build/check-tsan ;;
+		unit) alone unit unit check build ;;
+		asan) alone unit asan check-asan build/check-asan ;;
+		tsan) alone unit tsan check-tsan build/check-tsan ;;
 		lab) lab ;;
-		*) usage >&2; echo "no such part: $part" >>"$results/broken" ;;
 		esac
 	done
 }
 
 main
+# Without Python nothing has run: the packages could not be installed.
+command -v python3 >/dev/null || { printf '\n0 passed, 1 failed, 0 skipped\n'; exit 1; }
 exec python3 scripts/tally.py report "$results"

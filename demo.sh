@@ -10,27 +10,26 @@
 set -eu
 cd "$(dirname "$0")"
 
-dir=${XDG_RUNTIME_DIR:-/run}/kubevip-demo
-log=$dir/log
+dir=/run/kubevip-demo # one demo lab a machine
 export PATH=/usr/bin:/usr/sbin:/bin:/sbin:$PATH
 
-# The process that holds the lab, if it is still the one we started.
-holder() {
-	local pid started
-	read -r pid started 2>/dev/null <"$dir/pid" || return 1
-	[ "$(awk '{print $22}' "/proc/$pid/stat" 2>/dev/null)" = "$started" ] && echo "$pid"
-}
+die() { echo "demo.sh: $*" >&2; exit 1; }
+usage() { sed -n '4,9s/^# *//p' "$0"; }
+
+# The lab's process holds the lock as long as it lives, and no other does: only then its pid is worth something.
+is_up() { ! flock -n "$dir.lock" true; }
 
 down() {
-	local pid
-	if pid=$(holder); then
-		kill "$pid"
-		while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
-		echo "the demo lab is down"
-	else
-		echo "no demo lab is up"
-	fi
+	local pid='' tries=300
+	is_up || { echo "no demo lab is up"; return; }
+	while is_up; do
+		# Its pid is there in a moment. If it does not listen: its namespaces go when it does.
+		[ -n "$pid" ] || { pid=$(cat "$dir/pid" 2>/dev/null) && kill "$pid"; } || true
+		[ $((tries -= 1)) -gt 0 ] || kill -KILL "$pid" || true
+		sleep 0.1
+	done
 	rm -rf "$dir"
+	echo "the demo lab is down"
 }
 
 shell=module api=
@@ -39,20 +38,20 @@ for word; do
 	--daemon) shell=kubewatch ;;
 	--real-api) api=real ;;
 	--fake-api) api=fake ;;
-	down) down; exit 0 ;;
-	*) sed -n '4,9s/^# *//p' "$0"; exit 1 ;;
+	down) shell= ;;
+	-h | --help) usage; exit 0 ;;
+	*) usage >&2; die "no such option: $word" ;;
 	esac
 done
 
-[ "$(id -u)" = 0 ] || { echo "demo.sh wants root: it makes network namespaces" >&2; exit 1; }
-holder >/dev/null && { echo "a demo lab is up already: ./demo.sh down" >&2; exit 1; }
+[ "$(id -u)" = 0 ] || die "run it as root: it makes network namespaces"
+[ -n "$shell" ] || { down; exit 0; }
+is_up && die "a demo lab is up already: ./demo.sh down"
+unshare --net --mount --pid --fork true ||
+	die "root may make no network namespaces here. In a container? Then it must be a privileged one."
 
 scripts/deps.sh --minimal
-headers=$(scripts/frr-headers.sh)
-[ -e configure ] || autoreconf -i
-mkdir -p build "$dir"
-[ -e build/Makefile ] || (cd build && ../configure --quiet --with-frr-src="$headers")
-make -C build -s -j"$(nproc)" all
+scripts/build.sh
 
 if [ "$api" = real ]; then
 	KUBEBUILDER_ASSETS=$(tests/kube/build.sh)
@@ -61,17 +60,24 @@ elif [ -z "$api" ] && KUBEBUILDER_ASSETS=$(tests/kube/build.sh --no-build 2>/dev
 fi
 export KUBEBUILDER_ASSETS
 
+exec 7>"$dir.lock"
+flock -n 7 || die "a demo lab is up already: ./demo.sh down"
+rm -rf "$dir"
+mkdir "$dir"
+log=$dir/log
 : >"$log"
-setsid /usr/bin/python3 -m tests.lab.demo "$shell" "$PWD/build" "$dir" "${api:-fake}" >"$log" 2>&1 </dev/null &
-pid=$!
-echo "$pid $(awk '{print $22}' "/proc/$pid/stat")" >"$dir/pid"
+# Who interrupts this wants no lab.
+trap 'trap "" INT TERM HUP; exec 7>&-; echo; down; exit 1' INT TERM HUP
+(
+	echo "$BASHPID" >"$dir/pid"
+	exec setsid /usr/bin/python3 -m tests.lab.demo "$shell" "$PWD/build" "$dir" "${api:-fake}" >"$log" 2>&1 </dev/null
+) &
+lab=$!
+exec 7>&-
 
-# Show what it prints, until it says that it is ready or it dies.
-tail -n +1 -f --pid="$pid" "$log" 2>/dev/null | sed -u '/^@ready$/q' | grep -v --line-buffered '^@ready$' || true
-if holder >/dev/null; then
-	echo "  down    ./demo.sh down"
-else
-	echo "the demo failed; its log is above" >&2
-	rm -rf "$dir"
-	exit 1
-fi
+# Show what it prints, until it says that it is ready or it dies. (`wait` is what a signal can interrupt.)
+tail -n +1 -f --pid="$lab" "$log" 2>/dev/null | sed -u '/^@ready$/Q' &
+wait $! || true
+trap - INT TERM HUP
+is_up || die "the demo failed; its log is above"
+echo "  down    ./demo.sh down"

@@ -3,7 +3,7 @@
 #
 # Does nothing, and needs neither root nor network, when all are there. No daemon gets started: not
 # FRR's, not any other.
-# --minimal   only what scripts/demo.sh needs: compile, load into FRR, run routers in namespaces
+# --minimal   only what demo.sh and installing on a router need: compile, load into FRR, run routers in namespaces
 set -eu
 
 # build-essential ... flex: this project, and FRR's headers (scripts/frr-headers.sh runs FRR's configure)
@@ -15,6 +15,7 @@ full="check python3-pytest python3-pytest-xdist python3-cryptography clang clang
 	iputils-ping tcpdump"
 
 log() { echo "deps: $*" >&2; }
+die() { log "$*"; exit 1; }
 
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
@@ -62,25 +63,30 @@ case ${1:-} in
 	;;
 esac
 
+command -v apt-get >/dev/null && command -v dpkg-query >/dev/null ||
+	die "this is for Debian 12 and installs its packages: there is no apt-get here"
 list=$(missing)
 [ -n "$list" ] || exit 0
-if [ "$(id -u)" -ne 0 ]; then
-	log "run this as root to install:"
-	echo "$list" >&2
-	exit 1
-fi
+[ "$(id -u)" = 0 ] || die "run this as root to install:" $list
 
-# Debian starts a daemon when its package is installed, unless this says no.
+# One at a time: one that is done would take the other's policy-rc.d away.
+exec 9>/run/kubevip-deps.lock
+flock 9
+
+# Debian starts a daemon when its package is installed, unless this says no. One that names us is of a killed run.
 policy=/usr/sbin/policy-rc.d
-if [ ! -e "$policy" ]; then
+if [ ! -e "$policy" ] || grep -q kubevip "$policy"; then
 	trap 'rm -f "$policy"' EXIT
 	trap 'exit 1' HUP INT TERM
-	printf '#!/bin/sh\nexit 101\n' >"$policy"
+	printf '#!/bin/sh\n# kubevip: scripts/deps.sh is installing\nexit 101\n' >"$policy"
 	chmod +x "$policy"
 fi
 
-export DEBIAN_FRONTEND=noninteractive
-apt-get -q update >&2
+apt() { # a machine that has just been booted installs its own updates first
+	DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=600 "$@" >&2
+}
+apt update || log "apt-get update failed: going on with the lists that are there"
 list=$(missing) # again: before the update apt may have known no name at all
 # shellcheck disable=SC2086 # a list
-apt-get -q -y --no-install-recommends install $list >&2
+apt -y --no-install-recommends install $list ||
+	die "apt-get could not install what is missing; it says why above. Is there a network, is this Debian 12?"

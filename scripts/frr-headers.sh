@@ -35,6 +35,7 @@ exec 9>"$out.lock"
 flock 9
 have && exit 0
 
+rm -rf "$out".tmp.* # of runs that were killed
 tmp=$(mktemp -d "$out.tmp.XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
@@ -60,9 +61,9 @@ apt_src() {
 }
 
 gone() {
-	log "the source of $source $version cannot be fetched. Either the package sources lack it (then"
-	log "bring FRR up to date with 'apt-get update && apt-get install frr' and run this again, since"
-	log "a module fits one FRR version only), or unpack that version's source and run"
+	log "the source of $source $version cannot be fetched. Is there a network? Do the package sources still"
+	log "have it? If not, bring FRR up to date with 'apt-get update && apt-get install frr' and run this"
+	log "again, since a module fits one FRR version only; or unpack that version's source and run"
 	log "    FRR_SRC=/path/to/$source-$version $0"
 	exit 1
 }
@@ -73,9 +74,9 @@ if [ -n "${FRR_SRC:-}" ]; then
 else
 	log "fetching the source of $source $version"
 	private_apt
-	apt_src update >"$tmp/apt.log" 2>&1 || { cat "$tmp/apt.log" >&2; gone; }
+	apt_src update >"$tmp/apt.log" 2>&1 || true # of all package sources, only FRR's has to work
 	(cd "$tmp" && apt_src source --download-only "$source=$version") >>"$tmp/apt.log" 2>&1 ||
-		{ tail -n 3 "$tmp/apt.log" >&2; gone; }
+		{ grep '^[EW]: ' "$tmp/apt.log" >&2; gone; }
 	# apt has checked the archive's signature; the maintainer's own key need not be here
 	dpkg-source --no-check -x "$tmp/$source"_*.dsc "$tmp/src" >>"$tmp/apt.log" 2>&1 ||
 		{ tail -n 3 "$tmp/apt.log" >&2; die "dpkg-source failed"; }

@@ -49,6 +49,7 @@ exec 9>"$out.lock"
 flock 9
 have && exit 0
 
+rm -rf "$out".tmp.* # of runs that were killed
 tmp=$(mktemp -d "$out.tmp.XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
@@ -77,7 +78,7 @@ fetch_go() { # DIRECTORY
 	(
 		cd "$tmp/apt" && apt_testing update && apt_testing download golang-1.26-go golang-1.26-src &&
 			dpkg -x golang-1.26-go_*.deb "$tmp/go" && dpkg -x golang-1.26-src_*.deb "$tmp/go"
-	) >"$tmp/apt.log" 2>&1 || { tail -n 5 "$tmp/apt.log" >&2; die "cannot fetch Go: install Go 1.26 or later"; }
+	) >"$tmp/apt.log" 2>&1 || { tail -n 5 "$tmp/apt.log" >&2; die "cannot fetch Go. Is there a network? Or install Go 1.26 or later"; }
 	rm -rf "$1"
 	mv -T "$tmp/go" "$1"
 }
@@ -98,12 +99,15 @@ find_go() {
 
 # Only its files are wanted, so it is no requirement of go.mod (it would change Kubernetes' own).
 module_dir() { # MODULE@VERSION
-	(cd "$tmp" && "$go" mod download -json "$1") | sed -n 's/^[[:space:]]*"Dir": "\(.*\)",$/\1/p'
+	(cd "$tmp" && "$go" mod download -json "$1" >module.json) ||
+		die "cannot download $1:$(sed -n 's/^[[:space:]]*"Error": / /p' "$tmp/module.json")"
+	sed -n 's/^[[:space:]]*"Dir": "\(.*\)",$/\1/p' "$tmp/module.json"
 }
 
 crds() { # DIRECTORY
 	mkdir -p "$1/crds/cilium"
-	cp -r "$(module_dir "$gateway_api")/config/crd/standard" "$1/crds/gateway-api"
+	dir=$(module_dir "$gateway_api")
+	cp -r "$dir/config/crd/standard" "$1/crds/gateway-api"
 	dir=$(module_dir "$cilium")/pkg/k8s/apis/cilium.io/client/crds/v2
 	cp "$dir"/ciliumbgp*.yaml "$dir/ciliumloadbalancerippools.yaml" "$1/crds/cilium/"
 	chmod -R u+w "$1/crds"
