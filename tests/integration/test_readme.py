@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,8 @@ from .faillab import NODES, URL, Scene, prefix_of, web
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
+MANUAL = ROOT / "doc" / "kubewatch.8"
+GRAMMAR = ROOT / "lib" / "vip" / "tbl" / "kvip_conf.def"
 VIPS = {4: {prefix_of(128), prefix_of(129)}, 6: {prefix_of(128, 6)}}
 OPERATORS = {4: {"0.0.0.0/0", "10.20.0.0/16"}, 6: {"::/0", "fd00:20::/48"}}
 
@@ -37,7 +40,7 @@ def code_after(heading: str) -> list[str]:
     return block
 
 
-FRR_CONF = code_after("4. `/etc/frr/frr.conf`")
+FRR_CONF = code_after("`/etc/frr/frr.conf`;")
 OURS = [line for line in FRR_CONF if is_ours(line)]
 
 
@@ -55,12 +58,18 @@ def test_both_shells_have_the_same_lines() -> None:
         assert [line for line in lines if is_ours(line)] == OURS, name
 
 
+def test_links_lead_somewhere() -> None:
+    for page in (ROOT / "README.md", ROOT / "frr-module" / "README.md", *(ROOT / "doc").glob("*.md")):
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
 def test_kernel_settings_are_those_of_the_lab() -> None:
     """The lab sets them from seedlab.ROUTER_SYSCTLS."""
     from tests.lab.seedlab import ROUTER_SYSCTLS
 
-    lines = code_after("5. The kernel")
-    assert len(lines) == 4
+    lines = code_after("4. The kernel")
+    assert len(lines) == 6
     for line in lines:
         key, value = line.split("=")
         assert ROUTER_SYSCTLS[key] == int(value)
@@ -136,12 +145,66 @@ def test_kubewatch_conf_is_accepted(kubewatch_binary: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_every_command_of_the_manual_exists(kubewatch_binary: Path) -> None:
+def test_every_option_of_the_manual_exists(kubewatch_binary: Path) -> None:
     """Options in the manual are options of the program."""
-    manual = (ROOT / "doc" / "kubewatch.8").read_text()
+    manual = MANUAL.read_text()
     usage = subprocess.run(
         [kubewatch_binary, "--help"], stdout=subprocess.PIPE, text=True, timeout=30
     ).stdout
     for option in ("check-config", "dry-run", "input", "json", "flush", "command", "state-file"):
         assert f"--{option}" in usage
         assert f"Fl -{option}" in manual
+
+
+def manual_lines() -> list[str]:
+    """The configuration as the manual has it, without what it says of the defaults."""
+    text = MANUAL.read_text()
+    block = text[text.index(".Sh CONFIGURATION") : text.index(".Ss Cilium")]
+    lines = [re.split(r"\s{2,}", line)[0] for line in block.splitlines()]
+    return [line for line in lines if line.startswith("kubevip ")]
+
+
+ELSEWHERE = ("kubevip cluster NAME in-cluster", "kubevip inject bgp")  # in a pod, in bgpd
+
+# One value for each word of the manual that stands for some value.
+VALUES = {
+    "URL": "https://192.0.2.1:6443",
+    "PATH": "/etc/frr/x",
+    "PREFIX": "192.0.2.0/24",
+    "SELECTOR": "a=b",
+    "CLASS": "example.org/x",
+    "KEY": "example.org/address",
+    "SECONDS": "60",
+    "N": "3",
+    "NAME": "lab",
+    "BLOCK": "web",
+}
+
+
+def written(line: str) -> str:
+    """The longest line of this form: every option, the first of its alternatives, a value for each NAME."""
+    line = line.replace("[", "").replace("]", "").replace(" ...", "")
+    line = re.sub(r"\((\d+)-\d+\)", r"\1", line)
+    return " ".join(VALUES.get(word.split("|")[0], word.split("|")[0]) for word in line.split())
+
+
+@pytest.mark.parametrize("form", [form for form in manual_lines() if form not in ELSEWHERE])
+def test_line_of_the_manual_is_accepted(kubewatch_binary: Path, tmp_path: Path, form: str) -> None:
+    base = ["kubevip cluster lab kubeconfig /etc/frr/x", "kubevip cluster lab vip-range 192.0.2.0/24"]
+    conf = tmp_path / "conf"
+    conf.write_text("\n".join([*base, written(form)]) + "\n")
+    done = subprocess.run([kubewatch_binary, "--check-config", conf], stderr=subprocess.PIPE, text=True, timeout=30)
+    assert done.returncode == 0, f"{written(form)}: {done.stderr}"
+
+
+def test_manual_has_every_line() -> None:
+    """Each row of the grammar, with the bounds of its number."""
+    rows = re.findall(r'^KVIP_CONF\((\w+), \w+, "([^"]+)".*?\n\t  "([^"]*)"', GRAMMAR.read_text(), re.M | re.S)
+    assert len(rows) > 30
+    forms = [form.split() for form in manual_lines()]
+    for scope, word, tail in rows:
+        depth = {"TOP": 1, "CLUSTER": 3, "ADV": 5}[scope]
+        having = [form for form in forms if form[depth : depth + 1] == [word]]
+        assert having, f"{scope} {word}"
+        bounds = re.match(r"\(\d+-\d+\)", tail)
+        assert not bounds or having[0][depth + 1] in (bounds[0], "(2-254)"), f"{word} {bounds}"

@@ -2,6 +2,7 @@
 import os
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from tests.lab import poll
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or find_assets() is None,
                                 reason="needs root, and the servers of tests/kube/build.sh")
 ADDRESS = "192.0.2.10"
+ROOT = Path(__file__).resolve().parents[2]
 WATCHED = ["/api/v1/services", "/api/v1/nodes", "/apis/discovery.k8s.io/v1/endpointslices",
            "/apis/gateway.networking.k8s.io/v1/gateways"]
 WATCHED += [f"/apis/cilium.io/v2/cilium{kind}" for kind in (
@@ -67,6 +69,21 @@ def test_service_account_reads_what_is_watched_and_no_secret(api):
         poll(lambda p=path: with_token(api, p, token)[0] == "200", 20, f"{path} is read")
     for path in "/api/v1/secrets", "/api/v1/namespaces", "/api/v1/configmaps", "/api/v1/pods":
         assert with_token(api, path, token)[0] == "403", path
+
+
+def test_kubeconfig_as_readme_makes_it(api, tmp_path):
+    text = (ROOT / "README.md").read_text()
+    script = text[text.index("kubectl apply -f"):text.index("   On the router: `install")]
+    (tmp_path / "packaging").symlink_to(ROOT / "packaging")
+    environment = {**os.environ, "PATH": f"{api.assets}:{os.environ['PATH']}", "KUBECONFIG": api.kubeconfig_cert("admin")}
+    subprocess.run([*api.apiserver.prefix, "sh", "-euc", script.replace("https://192.168.99.20:6443", api.url)],
+                   cwd=tmp_path, env=environment, check=True, timeout=60)
+
+    def get(kind):
+        command = [*api.apiserver.prefix, api.assets / "kubectl", "--kubeconfig", tmp_path / "lab.kubeconfig"]
+        return subprocess.run([*command, "get", kind, "-A"], check=False, timeout=60).returncode
+
+    assert (get("services"), get("secrets")) == (0, 1)
 
 
 def test_router_cannot_write(api):
