@@ -38,4 +38,4 @@ def test_demo(shell: ShellSetup, tmp_path: Path, api: str) -> None:
     demo.wait(timeout=30)
     assert told[-1] == "@ready", "\n".join(told)
     answers = [json.loads(line) for line in told if line.startswith('{"')]
-    assert [set(nodes) for nodes in answers] == [{"kube1", "kube2", "kube3"}] * 2
+    assert [set(nodes) for nodes in answers] == [{"kube1", "kube2", "kube3"}] * 3

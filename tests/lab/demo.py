@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Callable
 
@@ -27,6 +28,7 @@ CONFIG = [
     "kubevip cluster lab vip-range 192.168.77.0/24",
     "kubevip cluster lab advertise web service-selector mdhlabs-bgp=enable",
 ]
+FIRST, SECOND = "192.168.77.128", "192.168.77.129"
 # resourceVersions of the recording: see tests/data/recorded/story.txt
 NODES_READY, SERVICE_HAS_ADDRESS, GATEWAY_HAS_ADDRESS = 362, 406, 422
 
@@ -52,6 +54,19 @@ class FakeStory:
     def gateway(self) -> None:
         """The Gateway is created, and with it a Service that lacks the Gateway's label."""
         self._play(GATEWAY_HAS_ADDRESS)
+
+    def delete(self) -> None:
+        """The first Service is deleted."""
+        self._api.delete("services", "cd-bgp-svc")
+
+    def die(self) -> None:
+        """The API server is gone, without a word."""
+        self._api.refuse()
+        self._api.close_connections()
+
+    def come_back(self) -> None:
+        """And there again."""
+        self._api.accept()
 
 
 class RealStory:
@@ -96,6 +111,20 @@ class RealStory:
         self._endpoints("cilium-gateway-cd-bgp-gw", {None: "192.192.192.192"})
         self._kube.set_ingress("prod", "cilium-gateway-cd-bgp-gw", ["192.168.77.129"])
 
+    def delete(self) -> None:
+        """See FakeStory."""
+        from tests.kube import service_path
+
+        self._kube.delete(service_path("prod", "cd-bgp-svc"))
+
+    def die(self) -> None:
+        """See FakeStory."""
+        self._api.apiserver.kill()
+
+    def come_back(self) -> None:
+        """See FakeStory."""
+        self._api.apiserver.start()
+
 
 def say(text: str) -> None:
     """A headline."""
@@ -117,16 +146,25 @@ def ask(lab: Lab, command: str) -> None:
 
 
 def show_routers(lab: Lab, vip: str) -> None:
-    """The VIP's way: our shell, the kernel of r1, BGP, the kernel of r2, the client."""
+    """The VIP's way: our shell, the kernel of r1, BGP, the kernel of r2."""
     r1, r2 = lab.r1, lab.r2
     ask(lab, f"show kubevip vip {vip}")
     shown(lab, "r1", f"ip route show {vip}", lambda: r1.space.run(["ip", "route", "show", vip]))
     shown(lab, "r2", f"vtysh -c 'show bgp ipv4 unicast {vip}'",
           lambda: r2.vtysh(f"show bgp ipv4 unicast {vip}"))
     shown(lab, "r2", f"ip route show {vip}", lambda: r2.space.run(["ip", "route", "show", vip]))
-    answers = lab.client_get(f"http://{vip.split('/')[0]}/", 60)
-    say(f"60 connections of the client to http://{vip.split('/')[0]}/ were answered by")
+
+
+def show_answers(lab: Lab, vip: str) -> None:
+    """The client behind r2 asks."""
+    answers = lab.client_get(f"http://{vip}/", 60)
+    print(f"\n60 connections of the client to http://{vip}/ were answered by", flush=True)
     print(json.dumps(dict(sorted(answers.items()))), flush=True)
+
+
+def cluster(lab: Lab) -> dict:
+    """What the first page says of the cluster."""
+    return lab.r1.shell.vty_json("show kubevip")["clusters"]["lab"]
 
 
 def configure(lab: Lab) -> None:
@@ -147,21 +185,36 @@ def tell(lab: Lab, story: FakeStory | RealStory) -> None:
     """The demonstration."""
     lab.r1.write_etc("kubevip/lab.kubeconfig", story.kubeconfig)
     configure(lab)
-    say("Service prod/cd-bgp-svc is created; its load balancer gives it 192.168.77.128")
+    poll(lambda: cluster(lab)["state"] == "live", 30, "everything is listed")
+    say(f"Service prod/cd-bgp-svc is created; its load balancer gives it {FIRST}")
     story.service()
-    arrives(lab, "192.168.77.128/32")
-    show_routers(lab, "192.168.77.128/32")
+    told(lab, FIRST, True)
+    show_routers(lab, f"{FIRST}/32")
+    show_answers(lab, FIRST)
     say("Gateway prod/cd-bgp-gw has the label; the Service made for it does not (the seed's trap)")
     story.gateway()
-    arrives(lab, "192.168.77.129/32")
-    show_routers(lab, "192.168.77.129/32")
-    ask(lab, "show kubevip")
+    told(lab, SECOND, True)
+    ask(lab, f"show kubevip vip {SECOND} explain")
+    show_answers(lab, SECOND)
     ask(lab, "show kubevip service")
+    say("Service prod/cd-bgp-svc is deleted")
+    story.delete()
+    told(lab, FIRST, False)
+    ask(lab, "show kubevip history")
+    say("The API server dies: what is routed stays")
+    story.die()
+    poll(lambda: cluster(lab)["lastError"], 20, "a failure is noticed")
+    ask(lab, "show kubevip")
+    show_answers(lab, SECOND)
+    story.come_back()
 
 
-def arrives(lab: Lab, vip: str) -> None:
-    """Wait until the second router's kernel has the VIP."""
-    poll(lambda: vip in lab.r2.kernel_routes(), 20, f"{vip} in the second router's kernel")
+def told(lab: Lab, vip: str, there: bool) -> None:
+    """Wait until the second router's kernel has the VIP, or has it no more, and say how long that took."""
+    began = time.monotonic()
+    where = "in the second router's kernel" if there else "gone from the second router's kernel"
+    poll(lambda: (f"{vip}/32" in lab.r2.kernel_routes()) is there, 20, f"{vip} {where}")
+    print(f"{vip} is {where}, {time.monotonic() - began:.1f} s later", flush=True)
 
 
 def look_around(lab: Lab) -> None:
