@@ -76,8 +76,8 @@ struct kvip_http_transfer {
 	struct curl_slist *headers, *connect_to;
 	const struct kvip_http_events *ev;
 	void *ctx;
-	bool dropped;  /* no more callbacks; swept when libcurl is off the stack */
-	bool answered; /* status and headers were reported */
+	bool dropped;    /* no more callbacks; swept when libcurl is off the stack */
+	bool answered;   /* status and headers were reported */
 	kvip_msec rx_ms; /* when something came for it */
 	char url[KVIP_URL_BYTES];
 	char error[CURL_ERROR_SIZE];
