@@ -206,13 +206,16 @@ void kvip_recon_set_state(struct kvip_recon *r, struct kvip_state *state)
 		kvip_state_set_matches(state, r->facts ? r->facts->matches : NULL);
 }
 
-static int add_old(struct kvip_recon *r, struct recon_entry *e, const struct kvip_route_id *id)
+static int add_old(struct kvip_recon *r, struct recon_entry *e, const struct kvip_route_id *id,
+		   uint32_t tag, uint32_t tag_before)
 {
 	struct recon_old *old = kvip_malloc(sizeof(*old));
 
 	if (!old)
 		return -ENOMEM;
 	old->id = *id;
+	old->tag = tag;
+	old->tag_before = tag_before;
 	SLIST_INSERT_HEAD(&e->olds, old, link);
 	r->owned++;
 	return 0;
@@ -240,7 +243,8 @@ int kvip_recon_adopt(struct kvip_recon *r, const struct kvip_route *route)
 	if (!e)
 		return -ENOMEM;
 	if (e->owned || (e->has_want && kvip_route_id_cmp(&e->want.id, &route->id)))
-		return add_old(r, e, &route->id); /* a change of distance was under way */
+		return add_old(r, e, &route->id, route->tag,
+			       route->tag); /* a change of distance was under way */
 	recon_own(r, e, true);
 	e->id = route->id;
 	e->tag = e->tag_before = route->tag;
@@ -256,9 +260,11 @@ int kvip_recon_adopt(struct kvip_recon *r, const struct kvip_route *route)
 static int change_identity(struct kvip_recon *r, struct recon_entry *e,
 			   const struct kvip_route_id *id)
 {
-	if (!e->owned || kvip_route_id_cmp(&e->id, id) == 0)
+	if (e->owned && kvip_route_id_cmp(&e->id, id) == 0)
 		return 0;
-	if (add_old(r, e, &e->id))
+	if (!e->owned)
+		recon_unrecord(r, e);
+	if (e->owned && add_old(r, e, &e->id, e->tag, e->tag_before))
 		return -ENOMEM;
 	recon_own(r, e, drop_old_id(r, e, id));
 	e->id = *id;
@@ -335,6 +341,7 @@ int kvip_recon_decide(struct kvip_recon *r, struct kvip_decision *d, kvip_msec n
 	e = recon_find(r, d->vrf_id, &d->prefix);
 	if (!e)
 		return 0;
+	recon_unrecord(r, e);
 	forget_want(r, e);
 	e->withdraw = true;
 	e->event_ms = d->event_ms;
@@ -434,6 +441,17 @@ static void confirmed(struct kvip_recon *r, struct recon_entry *e, const struct 
 		recon_dirty(r, e);
 }
 
+/* The identity besides the wanted one that the feed shows, or somebody in its place. */
+static struct recon_old *shown_old(const struct recon_entry *e, const struct kvip_feed_route *f)
+{
+	struct recon_old *old;
+
+	SLIST_FOREACH(old, &e->olds, link)
+		if (old->id.table == 0 && old->id.distance == f->distance)
+			return old;
+	return NULL;
+}
+
 static void others(struct kvip_recon *r, struct recon_entry *e, const struct kvip_feed_route *f,
 		   kvip_msec now)
 {
@@ -455,6 +473,7 @@ void kvip_recon_feed_add(struct kvip_recon *r, const struct kvip_feed_route *f, 
 	bool host = f->prefix.len == kvip_addr_bits(&f->prefix.addr); /* as every VIP is */
 	struct recon_entry *e = recon_find(r, f->vrf_id, &f->prefix);
 	struct kvip_marks before;
+	struct recon_old *old;
 
 	if (!e && host)
 		e = get(r, f->vrf_id, &f->prefix);
@@ -462,8 +481,16 @@ void kvip_recon_feed_add(struct kvip_recon *r, const struct kvip_feed_route *f, 
 		return;
 	recon_renew(r, e);
 	before = recon_marks(r, e);
+	old = shown_old(e, f);
+	if (old && old->tag != f->tag &&
+	    old->tag_before != f->tag) { /* his has taken its place: it is not ours to delete */
+		recon_displaced_old(r, e, old);
+		old = NULL;
+	}
 	if (is_ours(e, f))
 		confirmed(r, e, f, now);
+	else if (old)
+		e->foreign = false; /* ours, until the wanted one is confirmed */
 	else if (host)
 		others(r, e, f, now);
 	recon_compare_marks(r, e, &before);

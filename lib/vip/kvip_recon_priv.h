@@ -55,6 +55,7 @@ TAILQ_HEAD(recon_walks, recon_set);
 struct recon_old {
 	SLIST_ENTRY(recon_old) link;
 	struct kvip_route_id id;
+	uint32_t tag, tag_before; /* as in the entry */
 };
 
 /* All that T0 knows of one prefix. */
@@ -213,6 +214,10 @@ void recon_unmark(struct kvip_recon *r, struct recon_entry *e);
 /** recon_displaced - what was our route is somebody else's now: it is neither sent again nor
  * withdrawn. */
 void recon_displaced(struct kvip_recon *r, struct recon_entry *e);
+/** recon_displaced_old - the same for an identity besides the wanted one. */
+void recon_displaced_old(struct kvip_recon *r, struct recon_entry *e, struct recon_old *old);
+/** recon_unrecord - what was recorded and has not been sent is not ours. */
+void recon_unrecord(struct kvip_recon *r, struct recon_entry *e);
 /** recon_note_change - for `show kubevip history`. */
 void recon_note_change(struct kvip_recon *r, struct recon_entry *e, enum kvip_change change,
 		       kvip_msec now);

@@ -110,6 +110,19 @@ void recon_displaced(struct kvip_recon *r, struct recon_entry *e)
 	recon_replace(&e->sent, NULL);
 }
 
+void recon_unrecord(struct kvip_recon *r, struct recon_entry *e)
+{
+	if (e->current && !e->owned)
+		note_gone(r, &e->want.id);
+	e->current = false;
+}
+
+void recon_displaced_old(struct kvip_recon *r, struct recon_entry *e, struct recon_old *old)
+{
+	note_gone(r, &old->id);
+	recon_drop_old(r, e, old);
+}
+
 /* The event that led to it counts for the first change after it only. */
 void recon_note_change(struct kvip_recon *r, struct recon_entry *e, enum kvip_change change,
 		       kvip_msec now)
@@ -214,9 +227,11 @@ static int withdraw(struct kvip_recon *r, struct recon_entry *e, kvip_msec now)
 			recon_note_change(r, e, KVIP_CHANGE_WITHDRAWN, now);
 		}
 	}
-	if (!rc)
-		forget_sent(r, e);
-	return rc;
+	if (rc)
+		return rc;
+	recon_unrecord(r, e);
+	forget_sent(r, e);
+	return 0;
 }
 
 /* Not `inject zebra`, or not our turn any more: what zebra has of ours goes, if it is ours to take
@@ -224,6 +239,7 @@ static int withdraw(struct kvip_recon *r, struct recon_entry *e, kvip_msec now)
 static int leave_zebra(struct kvip_recon *r, struct recon_entry *e, kvip_msec now)
 {
 	if (!e->owned && SLIST_EMPTY(&e->olds)) {
+		recon_unrecord(r, e);
 		e->withdraw = false;
 		return 0;
 	}

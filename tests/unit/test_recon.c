@@ -536,6 +536,22 @@ START_TEST(a_distance_changed_there_and_back_without_next_hops_leaves_no_route)
 }
 END_TEST
 
+/* The other one was never sent: what is there is what is wanted, and not to be deleted. */
+START_TEST(a_distance_changed_there_and_back_before_anything_was_sent_changes_nothing)
+{
+	installed(VIP1, N1);
+	kvip_recon_sink_down(recon, now);
+	ck_assert_int_eq(decide_with(VIP1, N1, 12, KVIP_RESOLVE_CONNECTED), 0);
+	run();
+	ck_assert_int_eq(decide_with(VIP1, N1, 15, KVIP_RESOLVE_CONNECTED), 0);
+	kvip_recon_sink_up(recon, now);
+	answer(N1, KVIP_NH_CONNECTED);
+	expect("+" VIP1 " d15 t77 12\n");
+	feed_add(VIP1, 15, 77, N1);
+	expect("");
+}
+END_TEST
+
 START_TEST(an_identity_left_over_goes_when_zebra_is_back)
 {
 	installed(VIP1, N1);
@@ -716,11 +732,18 @@ START_TEST(a_route_is_recorded_before_it_is_sent_and_forgotten_after_it_is_gone)
 	ck_assert_uint_eq(recorded(), 1);
 	room = 100;
 	kvip_recon_sink_writable(recon);
-	withdraw(VIP1);
+	withdraw(VIP1); /* it was never sent: nobody else would take it out of the file */
 	run();
+	ck_assert_uint_eq(recorded(), 0);
 	decide(VIP2, N1);
+	answer(N1, KVIP_NH_CONNECTED);
 	run();
 	ck_assert_uint_eq(recorded(), 1);
+	withdraw(VIP2);
+	run();
+	decide(VIP1, N1);
+	run();
+	ck_assert_uint_eq(recorded(), 0);
 	kvip_state_close(s);
 	kvip_recon_set_state(recon, NULL);
 	unlink(state_path);
@@ -791,6 +814,8 @@ int main(void)
 	tcase_add_test(t, a_worse_distance_removes_the_old_route_at_once);
 	tcase_add_test(t, a_distance_changed_there_and_back_leaves_one_route);
 	tcase_add_test(t, a_distance_changed_there_and_back_without_next_hops_leaves_no_route);
+	tcase_add_test(t,
+		       a_distance_changed_there_and_back_before_anything_was_sent_changes_nothing);
 	tcase_add_test(t, an_identity_left_over_goes_when_zebra_is_back);
 	tcase_add_test(t, an_operators_route_of_the_same_identity_is_left_alone);
 	tcase_add_test(t, an_operators_better_route_shadows_ours);
