@@ -283,16 +283,21 @@ static bool has_news(const struct kvip_recon *r, const struct recon_set *s)
 	return false;
 }
 
+void recon_look_at(struct kvip_recon *r, struct recon_set *s)
+{
+	if (!r->sweep_cursor || !has_news(r, s))
+		return;
+	evaluate(r, s);
+	walk(r, s);
+}
+
 void recon_sweep_some(struct kvip_recon *r, unsigned int max)
 {
 	for (; max && r->sweep_cursor; max--) {
 		struct recon_set *s = r->sweep_cursor;
 
+		recon_look_at(r, s);
 		r->sweep_cursor = RB_NEXT(recon_sets, &r->sets, s);
-		if (has_news(r, s)) {
-			evaluate(r, s);
-			walk(r, s);
-		}
 		if (r->sweep_cursor || !r->sweep_again)
 			continue;
 		r->sweep_again = false;

@@ -182,6 +182,8 @@ void recon_nh_sink_up(struct kvip_recon *r, kvip_msec now);
 void recon_nh_tick(struct kvip_recon *r, kvip_msec now);
 /** recon_usable - what of the set resolves; NULL: not known (yet, or to this sink). */
 const struct kvip_nhset *recon_usable(const struct kvip_recon *r, const struct recon_set *s);
+/** recon_look_at - if answers are being gone through: is there one for @s? */
+void recon_look_at(struct kvip_recon *r, struct recon_set *s);
 /** recon_sweep_some - look at up to @max sets whose next hops may have been answered. */
 void recon_sweep_some(struct kvip_recon *r, unsigned int max);
 /** recon_walk_some - move up to @max entries of sets whose next hops changed to the dirty list. */

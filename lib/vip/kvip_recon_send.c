@@ -30,7 +30,10 @@ static enum intent intent_of(struct kvip_recon *r, struct recon_entry *e)
 	e->refused = KVIP_REASON_NONE;
 	if (e->withdraw || r->flushed)
 		return WITHDRAW;
-	if (!e->has_want || !recon_usable(r, e->set))
+	if (!e->has_want)
+		return LEAVE;
+	recon_look_at(r, e->set); /* by what is known now, not when it came to the list */
+	if (!recon_usable(r, e->set))
 		return LEAVE;
 	if (e->set->has_own)
 		e->refused = KVIP_REASON_ROUTER_IS_NODE;

@@ -453,7 +453,7 @@ def test_disk_full(full_disk: Scene) -> None:
     scene.start()
     scene.add(VIP, OTHER)
     fill(scene)
-    more = tuple(prefix_of(number) for number in range(1, 81))
+    more = tuple(prefix_of(number) for number in range(1, 121))
     scene.add(*more, wait=False)
     poll(lambda: "state-file" in scene.trouble(), 10, "said on the first page")
     poll(lambda: unsent_states(scene, more) == {"waiting"}, 10, "they wait, and are not sent")

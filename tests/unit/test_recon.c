@@ -485,6 +485,39 @@ START_TEST(an_adopted_route_that_is_decided_again_is_sent_without_a_gap)
 }
 END_TEST
 
+/* The withdrawal waited for the channel; meanwhile the next hop is back. (Sets are looked at in the
+ * order of their addresses in memory: some VIP's set is not among the first.) */
+START_TEST(a_withdrawal_that_waited_goes_by_what_is_known_now)
+{
+	static const char *const others[] = { N2,        N3,        N1 " " N2,
+					      N1 " " N3, N2 " " N3, N1 " " N2 " " N3 };
+	char vip[32];
+
+	installed(VIP1, N1);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		snprintf(vip, sizeof(vip), "192.168.78.%zu/32", i);
+		decide(vip, others[i]);
+	}
+	answer(N2, KVIP_NH_CONNECTED);
+	answer(N3, KVIP_NH_CONNECTED);
+	run();
+	room = 0;
+	answer(N1, KVIP_NH_UNRESOLVED);
+	answer(N2, KVIP_NH_UNRESOLVED);
+	answer(N3, KVIP_NH_UNRESOLVED);
+	run();
+	calls[0] = '\0';
+	answer(N1, KVIP_NH_CONNECTED);
+	answer(N2, KVIP_NH_CONNECTED);
+	answer(N3, KVIP_NH_CONNECTED);
+	room = 1000;
+	kvip_recon_sink_writable(recon);
+	while (kvip_recon_step(recon, 1, now))
+		;
+	ck_assert_ptr_null(strchr(calls, '-'));
+}
+END_TEST
+
 START_TEST(a_new_distance_removes_the_old_route_only_when_confirmed)
 {
 	installed(VIP1, N1);
@@ -810,6 +843,7 @@ int main(void)
 	tcase_add_test(t, withdrawing_what_is_unknown_does_nothing);
 	tcase_add_test(t, nothing_is_removed_without_a_decision);
 	tcase_add_test(t, an_adopted_route_that_is_decided_again_is_sent_without_a_gap);
+	tcase_add_test(t, a_withdrawal_that_waited_goes_by_what_is_known_now);
 	tcase_add_test(t, a_new_distance_removes_the_old_route_only_when_confirmed);
 	tcase_add_test(t, a_worse_distance_removes_the_old_route_at_once);
 	tcase_add_test(t, a_distance_changed_there_and_back_leaves_one_route);
