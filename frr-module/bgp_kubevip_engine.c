@@ -70,6 +70,7 @@ static int engine_start(void *loop, char *why, size_t size)
 	bgp_kubevip_sink_watch();
 	bgp_kubevip_review_init(loop);
 	bgp_kubevip_match_init();
+	bgp_kubevip_deleted_init();
 	bgp_kubevip_advice_init();
 	hook_register(frr_config_post, start);
 	hook_register(frr_early_fini, stop);

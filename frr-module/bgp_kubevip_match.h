@@ -4,6 +4,7 @@
  *
  *   bgp_kubevip_match.c    the lines, the rules that libfrr runs, and how they are written back
  *   bgp_kubevip_review.c   when the answers change: which routes bgpd has to look at again
+ *   bgp_kubevip_deleted.c  route-maps that are deleted
  *   bgp_kubevip_advice.c   `show kubevip check`, with bgp_kubevip_policy.c
  */
 #pragma once
@@ -51,6 +52,9 @@ void bgp_kubevip_review_marked(void *ctx);
 /** bgp_kubevip_review_edited - a line of ours came or went. */
 void bgp_kubevip_review_edited(void);
 void bgp_kubevip_review_stop(void);
+
+/** bgp_kubevip_deleted_init - in frr_late_init: bgpd has its hooks by then. */
+void bgp_kubevip_deleted_init(void);
 
 /** bgp_kubevip_policy_check - findings about bgpd's route-maps, prefix-lists and neighbours
  *  (bgp_kubevip_policy.c). */

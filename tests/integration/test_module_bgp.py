@@ -170,6 +170,36 @@ def test_another_route_map(busy: Scene) -> None:
     operators_stay_at_home(busy)
 
 
+AGAIN = ["match ip address prefix-list KUBEVIP", "match tag 77"]
+
+
+@module_only("bgpd 8.4.4 runs into freed memory; only in bgpd can that be prevented")
+@pytest.mark.parametrize("where", ["redistribution", "peer", "aggregate"])
+def test_route_map_deleted_and_entered_again(busy: Scene, where: str) -> None:
+    """While VIPs come: before bgpd looks at its route-maps, they pass through none that is freed."""
+    pid = busy.r1.pid("bgpd")
+    family = ["router bgp 62112", "address-family ipv4 unicast"]
+    name, head = "KUBEVIP", "route-map KUBEVIP permit 10"
+    if where != "redistribution":
+        name, head = "OTHER", "route-map OTHER permit 10"
+        busy.r1.config([head])
+        busy.r1.config(
+            [*family, "neighbor 192.168.99.11 route-map OTHER out"]
+            if where == "peer"
+            else [*family, "aggregate-address 192.168.77.0/24 route-map OTHER"]
+        )
+    busy.type("bgp route-map delay-timer 600")
+    busy.type(f"no route-map {name}", head, *(AGAIN if name == "KUBEVIP" else []))
+    more = [prefix_of(number) for number in range(1, 21)]
+    for prefix in more:
+        busy.add(prefix, wait=False)
+    poll(lambda: set(more) <= set(busy.r1.kernel_routes(4)), 20, "they are in the kernel")
+    assert busy.r1.pid("bgpd") == pid
+    busy.type("bgp route-map delay-timer 1", f"route-map {name} permit 10", "set metric 7")
+    busy.wait_peer(*more)
+    assert busy.r1.pid("bgpd") == pid
+
+
 # ---- sessions and instances ------------------------------------------------------------------------
 
 
