@@ -17,7 +17,8 @@
  * - A dead peer is found by TCP: keepalive on an idle connection, TCP_USER_TIMEOUT where bytes are
  *   not acknowledged. curl_easy_upkeep() sends HTTP/2 PINGs beside that, but looks at no answer,
  *   and with libcurl 7.88 and the multi interface it sends nothing at all (traced). A hung server
- *   is found by the deadlines and probes of kvip_watch.
+ *   is found by the deadlines and probes of kvip_watch, and its connection is ended here: libcurl
+ *   would keep it and put further requests on it.
  * - The addresses that names resolve to are learned where sockets are opened, one for each try. A
  *   connection that was there opens none: of that, the answer tells the peer.
  * - kube-apiserver answers 401 on HTTP/2 with GOAWAY (UnauthenticatedHTTP2DOSMitigation): requests
@@ -31,13 +32,14 @@
  */
 #include "kvip_http.h"
 
+#include "kvip_http_socket.h"
+
 #include "base/kvip_buf.h"
 #include "base/kvip_limits.h"
 
 #include <curl/curl.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -55,15 +57,14 @@
 #define LOW_SPEED_S     60L
 #define KEEPIDLE_S      15L
 #define KEEPINTVL_S     5L
-#define KEEPCNT         3
-#define USER_TIMEOUT_MS 30000
-#define HUNG_MS         15000 /* nothing came over a connection on which somebody waits for an answer */
+#define HUNG_MS         15000 /* a connection over which nothing came for so long may be dead */
 
 struct kvip_http {
 	CURLM *multi;
 	char *user_agent;
 	const struct kvip_log *log;
 	struct kvip_http_transfer *first;
+	struct kvip_sockets sockets;
 	kvip_msec upkeep_ms;
 	bool running; /* libcurl is on the stack */
 };
@@ -78,7 +79,7 @@ struct kvip_http_transfer {
 	void *ctx;
 	bool dropped;    /* no more callbacks; swept when libcurl is off the stack */
 	bool answered;   /* status and headers were reported */
-	kvip_msec rx_ms; /* when something came for it */
+	kvip_msec rx_ms; /* when something came for it; 0: never */
 	char url[KVIP_URL_BYTES];
 	char error[CURL_ERROR_SIZE];
 };
@@ -169,33 +170,35 @@ void kvip_http_cancel(struct kvip_http_transfer *t)
 		sweep(t->http);
 }
 
-static curl_socket_t socket_of(const struct kvip_http_transfer *t)
+/* Which connection a transfer uses: all of one have the same local port. 0: none yet. */
+static long local_port(const struct kvip_http_transfer *t)
 {
-	curl_socket_t fd = CURL_SOCKET_BAD;
+	long port = 0;
 
-	curl_easy_getinfo(t->easy, CURLINFO_ACTIVESOCKET, &fd);
-	return fd;
+	curl_easy_getinfo(t->easy, CURLINFO_LOCAL_PORT, &port);
+	return port;
 }
 
-/* Does @fd carry something for anybody? Then it is the one answer that is late. */
-static bool is_alive(const struct kvip_http *h, curl_socket_t fd)
+/* Does its connection carry something for anybody? Then this answer alone is late. */
+static bool is_alive(const struct kvip_http *h, long port)
 {
 	kvip_msec since = kvip_http_now() - HUNG_MS;
 
 	for (const struct kvip_http_transfer *t = h->first; t; t = t->next)
-		if (t->rx_ms > since && socket_of(t) == fd)
+		if (t->rx_ms > since && local_port(t) == port)
 			return true;
 	return false;
 }
 
 static void hang_up(const struct kvip_http_transfer *t)
 {
-	curl_socket_t fd = socket_of(t);
+	struct kvip_http *h = t->http;
+	long port = local_port(t);
 
-	if (fd == CURL_SOCKET_BAD || is_alive(t->http, fd))
+	if (port == 0 || is_alive(h, port))
 		return;
-	kvip_debug(t->http->log, KVIP_DEBUG_API, "%s: a connection that hangs is ended", t->url);
-	(void)shutdown(fd, SHUT_RDWR);
+	kvip_sockets_shut(&h->sockets, port);
+	kvip_debug(h->log, KVIP_DEBUG_API, "%s: a connection that hangs is ended", t->url);
 }
 
 void kvip_http_hang_up(struct kvip_http_transfer *t)
@@ -293,21 +296,8 @@ static curl_socket_t on_open(void *ctx, curlsocktype purpose, struct curl_sockad
 	if (t->magic == TRANSFER_MAGIC && !t->dropped && purpose == CURLSOCKTYPE_IPCXN &&
 	    socket_address(address, &peer))
 		t->ev->peer(t->ctx, &peer);
-	return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-}
-
-/* Unacknowledged bytes for 30 s: the peer is gone. Keepalive does the same for an idle one. */
-static int on_socket(void *ctx, curl_socket_t fd, curlsocktype purpose)
-{
-	unsigned int ms = USER_TIMEOUT_MS;
-	int count = KEEPCNT;
-
-	(void)ctx;
-	if (purpose == CURLSOCKTYPE_IPCXN) {
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
-	}
-	return CURL_SOCKOPT_OK;
+	return kvip_sockets_open(&t->http->sockets, address->family, address->socktype,
+				 address->protocol);
 }
 
 /* ---- starting ---- */
@@ -368,7 +358,6 @@ static void set_connection(struct kvip_http_transfer *t, CURLcode *rc,
 	SET(t, rc, CURLOPT_TCP_KEEPINTVL, KEEPINTVL_S);
 	SET(t, rc, CURLOPT_OPENSOCKETFUNCTION, on_open);
 	SET(t, rc, CURLOPT_OPENSOCKETDATA, t);
-	SET(t, rc, CURLOPT_SOCKOPTFUNCTION, on_socket);
 	SET(t, rc, CURLOPT_UPKEEP_INTERVAL_MS, (long)UPKEEP_MS);
 #if LIBCURL_VERSION_NUM >= 0x075700
 	SET(t, rc, CURLOPT_QUICK_EXIT, 1L);
