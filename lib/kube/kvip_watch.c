@@ -368,6 +368,7 @@ void kvip_watch_done(struct kvip_watch *w, enum kvip_transfer_end end, const cha
 void kvip_watch_relist(struct kvip_watch *w, kvip_msec now)
 {
 	w->plain = w->unpaged = false;
+	w->backoff_ms = 0;
 	kvip_watch_fsm(w, KVIP_EV_SCRATCH, 0, "asked for", now);
 }
 
