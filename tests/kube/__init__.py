@@ -5,6 +5,7 @@
 kubeapi: the servers and their credentials; kubeobjects and kuberest: what the test writes into them.
 """
 
+from .h2proxy import H2Proxy
 from .kubeapi import CILIUM_CRDS, CRDS, RBAC, KubeApi, find_assets, write_private
 from .kubeobjects import endpoint, gateway_path, node_path, pod_path, service_path, slice_path
 from .kubeproc import NotReady
@@ -13,6 +14,7 @@ from .kuberest import KubeError, KubeRest, tls_context
 __all__ = [
     "CILIUM_CRDS",
     "CRDS",
+    "H2Proxy",
     "RBAC",
     "KubeApi",
     "KubeError",

@@ -33,16 +33,21 @@ class KubeError(Exception):
 
 
 def connect(address, port, netns=None, timeout_s=10):
-    """A TCP connection, made in the network namespace at the path netns.
+    """A TCP connection, made in the network namespace at the path netns."""
+    return in_namespace(netns, lambda: socket.create_connection((address, port), timeout_s))
+
+
+def in_namespace(netns, make):
+    """What make() returns, a socket, made in the network namespace at the path netns.
 
     A socket belongs to the namespace of the thread that creates it, for life: so a thread that ends
     right afterwards enters the namespace, and the caller never leaves its own. (os.setns is 3.12's.)
     """
     if netns is None:
-        return socket.create_connection((address, port), timeout_s)
+        return make()
     result = []
 
-    def in_namespace():
+    def enter():
         try:
             fd = os.open(netns, os.O_RDONLY | os.O_CLOEXEC)
             try:
@@ -51,10 +56,10 @@ def connect(address, port, netns=None, timeout_s=10):
                     raise OSError(ctypes.get_errno(), f"setns {netns}")
             finally:
                 os.close(fd)
-            result.append(socket.create_connection((address, port), timeout_s))
+            result.append(make())
         except OSError as error:
             result.append(error)
-    thread = threading.Thread(target=in_namespace)
+    thread = threading.Thread(target=enter)
     thread.start()
     thread.join()
     if isinstance(result[0], OSError):
