@@ -16,3 +16,10 @@ int kvip_err_set(struct kvip_err *err, int code, const char *fmt, ...)
 	va_end(ap);
 	return code;
 }
+
+void kvip_printable(char *text)
+{
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~')
+			*text = '?';
+}

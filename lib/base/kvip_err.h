@@ -14,3 +14,6 @@ struct kvip_err {
 /** kvip_err_set - write the text (cut at its size) and return @code, so that callers can tail-call
  * it. @err may be NULL. */
 int kvip_err_set(struct kvip_err *err, int code, const char *fmt, ...) KVIP_PRINTF(3, 4);
+
+/** kvip_printable - a stranger's text for a terminal: what is not printable ASCII becomes '?'. */
+void kvip_printable(char *text);

@@ -13,6 +13,9 @@ static void write_line(const struct kvip_log *log, enum kvip_log_level level, co
 	char line[LINE_BYTES];
 
 	vsnprintf(line, sizeof(line), fmt, ap);
+	for (char *c = line; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = '?'; /* no text of a stranger makes a line of its own */
 	log->write(log->ctx, level, line);
 }
 

@@ -115,6 +115,7 @@ static void identity_found(struct kvip_client *c, const char *uid)
 	kvip_client_lock(c);
 	snprintf(c->identity_uid, sizeof(c->identity_uid), "%s/%.48s",
 		 identity_sources[c->identity_source], uid);
+	kvip_printable(c->identity_uid);
 	if (c->hooks.feed->identity)
 		c->hooks.feed->identity(c->hooks.ctx, c->identity_uid);
 	kvip_client_unlock(c);

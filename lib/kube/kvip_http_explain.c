@@ -96,5 +96,6 @@ enum kvip_transfer_end kvip_http_explain(int curl_code, const char *detail, cons
 	enum kvip_transfer_end end = classify(curl_code, detail, connected, &remedy);
 
 	snprintf(text, text_size, "%s: %.120s: %s", rq_url, detail, remedy);
+	kvip_printable(text); /* names of a certificate may be in it */
 	return end;
 }

@@ -248,6 +248,7 @@ static void not_json(struct kvip_watch *w, const char *content_type, kvip_msec n
 	snprintf(text, sizeof(text),
 		 "the answer is %.60s, not JSON: is this the API server, or a proxy's page?",
 		 content_type);
+	kvip_printable(text);
 	if (w->xfer == KVIP_XFER_STREAM)
 		kvip_watch_stream_failed(w);
 	kvip_watch_fail(w, w->http_status, text, now);

@@ -22,13 +22,8 @@
 /* Foreign text goes into logs: bounded, printable. */
 static void copy_text(char *to, size_t size, const char *from)
 {
-	size_t i;
-
-	if (!from)
-		return;
-	for (i = 0; i + 1 < size && from[i]; i++)
-		to[i] = from[i] < ' ' || from[i] > '~' ? '?' : from[i];
-	to[i] = '\0';
+	snprintf(to, size, "%s", from ? from : "");
+	kvip_printable(to);
 }
 
 static bool cause_is(struct json_object *details, const char *reason)

@@ -87,7 +87,7 @@ class H2Proxy:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
 
     def _tell(self, data_for):
-        self._do(self._each(lambda one: one.client.write(data_for(one))))
+        self._do(self._each(lambda one: one.tell(data_for(one))))
 
     async def _each(self, act):
         """To each connection, between two frames. Returns them."""
@@ -138,6 +138,10 @@ class _Connection:
     def freeze(self):
         self.frozen = True
 
+    def tell(self, data):
+        if not self.closed:
+            self.client.write(data)
+
     def close(self):
         self.closed = True
         self.client.transport.abort()
@@ -152,7 +156,7 @@ class _Connection:
                 self.streams.add(stream)
             elif kind == RST_STREAM:
                 self.streams.discard(stream)
-            if not self.frozen:
+            if not self.frozen and not self.closed:
                 self.server.write(whole)
 
     async def relay_answer(self, reader):
@@ -161,7 +165,7 @@ class _Connection:
         if kind == RST_STREAM or (kind in (DATA, HEADERS) and flags & END_STREAM):
             self.streams.discard(stream)
         if not self.frozen:
-            self.client.write(whole)
+            self.tell(whole)
         return kind
 
 

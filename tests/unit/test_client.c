@@ -582,6 +582,8 @@ static const struct explained {
 	  "again" },
 	{ 52, "Empty reply from server", true, KVIP_END_BROKEN, "https" },
 	{ 92, "stream error", true, KVIP_END_BROKEN, "again" },
+	{ 60, "SSL: certificate subject name 'a\033[2J\n' does not match target host name 'h'",
+	  false, KVIP_END_TLS, "'a?[2J?'" },
 };
 
 START_TEST(test_explain)

@@ -297,6 +297,13 @@ START_TEST(test_log)
 	ck_assert_int_eq(lines.debugs, 5); /* three refusals, two ends of a wait */
 	kvip_watch_get_status(w, &st);
 	ck_assert_ptr_nonnull(strstr(st.last_error, "no??[31mred"));
+	now += 100000;
+	ck_assert_int_eq(kvip_watch_poll(w, now, &req), KVIP_WANT_REQUEST);
+	kvip_watch_response(w, 200, "text/\033[31mred", -1, now);
+	kvip_watch_get_status(w, &st);
+	ck_assert_ptr_nonnull(strstr(st.last_error, "text/?[31mred"));
+	now += 100000;
+	ck_assert_int_eq(kvip_watch_poll(w, now, &req), KVIP_WANT_ABORT);
 	sync_up(w, now);
 	ck_assert_int_eq(lines.infos, 1);
 	kvip_watch_get_status(w, &st);
