@@ -158,11 +158,11 @@ def test_from_standard_input(vtysh: Vtysh) -> None:
     assert f"\n{RANGE}\n{SHUTDOWN}\n" in said.out and "% vip-range" in said.out
 
 
-@pytest.mark.parametrize("user", ["frr", "root"])
+@pytest.mark.parametrize("user", ["frr", "nobody", "root"])
 def test_user(vtysh: Vtysh, user: str) -> None:
     look = "do show kubevip running-config"
     said = vtysh.run("-c", "configure", "-c", RANGE, "-c", look, user=user)
-    assert said == (0, f"{RANGE}\n", "")
+    assert (said.status, said.out) == (0, f"{RANGE}\n"), said
 
 
 def test_unprivileged_mode_only_looks(vtysh: Vtysh) -> None:

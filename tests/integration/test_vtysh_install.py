@@ -241,14 +241,20 @@ def test_another_root(host: Host) -> None:
     assert not (root / "usr/bin/vtysh.frr").exists()
 
 
-def test_make_uninstall(tmp_path: Path) -> None:
-    """What `make install` has installed is gone."""
+@pytest.mark.parametrize(
+    "options, left", [("-A 127.0.0.1", set()), ("-A 127.0.0.1 -M kubevip", {"bgpd_kubevip.so"})]
+)
+def test_make_uninstall(tmp_path: Path, options: str, left: set[str]) -> None:
+    """What was installed is gone, but for the file without which bgpd would not start."""
+    daemons = tmp_path / "etc" / "frr" / "daemons"
+    daemons.parent.mkdir(parents=True)
+    daemons.write_text(f'#bgpd_options="-M kubevip"\nbgpd_options="{options}"\n')
     make = ["make", "-s", "-C", str(find_build()), f"DESTDIR={tmp_path}"]
     for what, installed in (("install", True), ("uninstall", False)):
         subprocess.run([*make, what], check=True, stdout=subprocess.DEVNULL, timeout=300)
         files = {path.name for path in tmp_path.rglob("*") if not path.is_dir()}
         assert ({"bgpd_kubevip.so", "vtysh.so", "kubewatch", "kubevip-vtysh"} <= files) == installed
-    assert files == set()
+    assert files == left | {"daemons"}
 
 
 @pytest.mark.parametrize("what", ["install", "remove"])

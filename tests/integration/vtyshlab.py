@@ -81,9 +81,11 @@ class Vtysh:
     def run(
         self, *words: str, text: str | None = None, user: str = "", env: dict | None = None
     ) -> Said:
-        """Run vtysh, by its usual name."""
+        """Run vtysh, by its usual name; nobody is an operator, of group frrvty and no other."""
         command = ["vtysh", *words]
-        if user:
+        if user == "nobody":
+            command = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--groups=frrvty", *command]
+        elif user:
             command = ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", *command]
         return self._run(command, text, env)
 
