@@ -205,6 +205,9 @@ static int dispatch(struct vty *vty, const char *line, enum node_type node,
 			return rc;
 		shell = vtysh_shell_find(vtydir);
 	}
+	if (shell == VTYSH_SHELL_UNKNOWN && node >= CONFIG_NODE && connected("bgpd"))
+		return CMD_SUCCESS_DAEMON; /* vtysh waits, as with every line of bgpd's: frr-reload
+					      would try a refused line again, word for word shorter */
 	return shell == VTYSH_SHELL_MODULE ? CMD_SUCCESS_DAEMON : refuse(vty, shell);
 }
 
@@ -250,22 +253,22 @@ EXPORT int cmd_execute(struct vty *vty, const char *line, const struct cmd_eleme
 
 /*
  * NULL: vtysh goes on with it, as with any line of bgpd's. That includes lines of a bgpd that does
- * not run, or to which vtysh is not connected, which vtysh skips.
+ * not run, or to which vtysh is not connected, which vtysh skips; and of one that is busy, for which
+ * vtysh waits.
  */
 static const char *misplaced(void)
 {
+	bool sent = connected("bgpd");
 	enum vtysh_shell shell;
 
 	if (!connected(NULL))
 		return NULL;
-	if (!connected("bgpd") && !vtysh_shell_kubewatch_runs(vtydir))
+	if (!sent && !vtysh_shell_kubewatch_runs(vtydir))
 		return NULL; /* and a bgpd that does not answer is not waited for */
 	shell = vtysh_shell_find(vtydir);
-	if (shell == VTYSH_SHELL_MODULE || shell == VTYSH_SHELL_NONE)
-		return NULL;
-	if (shell != VTYSH_SHELL_KUBEWATCH && !connected("bgpd"))
-		return NULL;
-	return vtysh_shell_reason(shell);
+	if (shell == VTYSH_SHELL_KUBEWATCH || (shell == VTYSH_SHELL_BGPD_ALONE && sent))
+		return vtysh_shell_reason(shell);
+	return NULL;
 }
 
 EXPORT int command_config_read_one_line(struct vty *vty, const struct cmd_element **matched,

@@ -19,6 +19,7 @@ import pytest
 from tests.lab import Run, poll
 from tests.lab.netns import CommandError
 from tests.lab.shell import ROOT, frr_version
+from tests.lab.wait import holds
 
 from .vtyshlab import BOTH, CONFIG, KUBEWATCH, MODULE, Machine, Terminal, Vtysh, find_build
 
@@ -312,6 +313,50 @@ def test_bgpd_does_not_answer(machine: Machine) -> None:
     assert said.status == 1 and "does not answer" in said.out
     assert RANGE not in machine.vty("kubewatch", "show kubevip running-config")
     assert RANGE not in machine.vty("bgpd", "show kubevip running-config")
+
+
+@pytest.mark.slow
+def test_a_file_waits_for_a_busy_bgpd(machine: Machine) -> None:
+    """At boot: a line that is refused is missing from what the next `write` saves."""
+    machine.only(BOTH)
+    path = machine.etc / "some.conf"
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+    command = machine.space.argv(["vtysh", "-f", "/etc/frr/some.conf"])
+    loading = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    pid = machine.pid("bgpd")
+    try:
+        with path.open("w", buffering=1) as pipe:
+            pipe.write(LINES[0] + "\n")
+            ask = "bgpd", "show kubevip running-config"
+            poll(lambda: LINES[0] in machine.vty(*ask), 20, "bgpd has the first line")
+            os.kill(pid, signal.SIGSTOP)
+            holds(lambda: loading.poll() is None, 1.5, "so long it knows whose the lines are")
+            pipe.write("\n".join(LINES[1:]) + "\n")
+        holds(lambda: loading.poll() is None, 12, "longer than it asks")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+        path.unlink()
+    assert loading.communicate(timeout=60) == (None, "") and loading.returncode == 0
+    assert machine.cli.running() == LINES
+
+
+@pytest.mark.slow
+def test_a_line_of_the_configuration_waits_for_a_busy_bgpd(machine: Machine) -> None:
+    """frr-reload takes a word off a line that is refused: `no kubevip cluster lab` is one."""
+    machine.only(MODULE)
+    with Terminal(machine.cli) as terminal:
+        terminal.line("configure", "(config)# ")
+        pid = machine.pid("bgpd")
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            terminal.keys(RANGE + "\r")
+            with pytest.raises(AssertionError, match="waited for"):
+                terminal.wait("# ", 12)  # longer than the extension asks whose line it is
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert "kubevip:" not in terminal.wait("(config)# ", 60)
+    assert machine.cli.running() == [RANGE]
 
 
 def test_bgpd_is_not_asked_where_it_is_not_meant(machine: Machine) -> None:
