@@ -36,9 +36,11 @@ one_of() {
 	echo "$1"
 }
 
+frr_version() { apt-cache madison frr 2>/dev/null | awk 'NR == 1 { print $3 }'; }
+
 # FRR 10's headers include some that protobuf-c makes.
 for_frr_10() {
-	major=$(apt-cache madison frr 2>/dev/null | awk 'NR == 1 { split($3, v, "."); print v[1] }')
+	major=$(frr_version | cut -d. -f1)
 	[ "${major:-0}" -lt 10 ] || echo protobuf-c-compiler libprotobuf-c-dev
 }
 
@@ -86,6 +88,10 @@ apt() { # a machine that has just been booted installs its own updates first
 	DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=600 "$@" >&2
 }
 apt update || log "apt-get update failed: going on with the lists that are there"
+case $(frr_version) in
+'' | 8.4*) ;;
+*) log "warning: kubevip is for Debian 12 and its FRR 8.4.4; here it is $(frr_version)" ;;
+esac
 list=$(missing) # again: before the update apt may have known no name at all
 # shellcheck disable=SC2086 # a list
 apt -y --no-install-recommends install $list ||

@@ -97,7 +97,13 @@ grep -q '^--enable-multipath=' "$tmp/flags" ||
 run() { # LOG COMMAND...
 	logfile=$tmp/$1
 	shift
-	"$@" >"$logfile" 2>&1 || { tail -n 20 "$logfile" >&2; die "failed: $*"; }
+	"$@" >"$logfile" 2>&1 && return
+	tail -n 20 "$logfile" >&2
+	log "failed: $*"
+	case $running in
+	8.4*) exit 1 ;;
+	*) die "FRR $running is not supported yet: kubevip is for the FRR 8.4.4 of Debian 12" ;;
+	esac
 }
 log "generating headers of FRR $running"
 [ -x configure ] || run bootstrap.log ./bootstrap.sh
