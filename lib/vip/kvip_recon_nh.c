@@ -185,16 +185,29 @@ void recon_walk_some(struct kvip_recon *r, unsigned int max)
 	}
 }
 
+/* The sweep goes on at @next; at the end once more from the beginning, if something came meanwhile. */
+static void sweep_on(struct kvip_recon *r, struct recon_set *next)
+{
+	r->sweep_cursor = next;
+	if (next || !r->sweep_again)
+		return;
+	r->sweep_again = false;
+	r->sweep_cursor = RB_MIN(recon_sets, &r->sets);
+}
+
 void recon_set_done(struct kvip_recon *r, struct recon_set *s)
 {
+	struct recon_set *next;
+
 	if (!TAILQ_EMPTY(&s->entries))
 		return;
 	walk_over(r, s);
-	if (r->sweep_cursor == s)
-		r->sweep_cursor = RB_NEXT(recon_sets, &r->sets, s);
+	next = RB_NEXT(recon_sets, &r->sets, s);
 	for (uint32_t i = 0; i < s->nhs->n; i++)
 		nh_unuse(r, s->members[i], s->resolution);
 	RB_REMOVE(recon_sets, &r->sets, s);
+	if (r->sweep_cursor == s)
+		sweep_on(r, next);
 	kvip_nhset_unref(s->usable);
 	kvip_nhset_unref(s->nhs);
 	kvip_free(s);
@@ -297,11 +310,7 @@ void recon_sweep_some(struct kvip_recon *r, unsigned int max)
 		struct recon_set *s = r->sweep_cursor;
 
 		recon_look_at(r, s);
-		r->sweep_cursor = RB_NEXT(recon_sets, &r->sets, s);
-		if (r->sweep_cursor || !r->sweep_again)
-			continue;
-		r->sweep_again = false;
-		r->sweep_cursor = RB_MIN(recon_sets, &r->sets);
+		sweep_on(r, RB_NEXT(recon_sets, &r->sets, s));
 	}
 }
 

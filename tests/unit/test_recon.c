@@ -485,6 +485,27 @@ START_TEST(an_adopted_route_that_is_decided_again_is_sent_without_a_gap)
 }
 END_TEST
 
+/* The set at which the sweep stands goes, when answers have come about one behind it. Which one that
+ * is depends on addresses in memory: both are tried. */
+START_TEST(an_answer_is_not_lost_with_another_set)
+{
+	const char *stays = _i ? VIP1 : VIP2, *goes = _i ? VIP2 : VIP1;
+
+	installed(VIP1, N1);
+	decide(VIP2, N2);
+	answer(N2, KVIP_NH_CONNECTED);
+	run();
+	answer(N1, KVIP_NH_UNRESOLVED);
+	answer(N2, KVIP_NH_UNRESOLVED);
+	(void)kvip_recon_step(recon, 1, now);
+	answer(N1, KVIP_NH_CONNECTED);
+	answer(N2, KVIP_NH_CONNECTED);
+	withdraw(goes);
+	run();
+	ck_assert_int_ne(state_of(stays), KVIP_ROUTE_NO_NEXT_HOP);
+}
+END_TEST
+
 /* The withdrawal waited for the channel; meanwhile the next hop is back. (Sets are looked at in the
  * order of their addresses in memory: some VIP's set is not among the first.) */
 START_TEST(a_withdrawal_that_waited_goes_by_what_is_known_now)
@@ -843,6 +864,7 @@ int main(void)
 	tcase_add_test(t, withdrawing_what_is_unknown_does_nothing);
 	tcase_add_test(t, nothing_is_removed_without_a_decision);
 	tcase_add_test(t, an_adopted_route_that_is_decided_again_is_sent_without_a_gap);
+	tcase_add_loop_test(t, an_answer_is_not_lost_with_another_set, 0, 2);
 	tcase_add_test(t, a_withdrawal_that_waited_goes_by_what_is_known_now);
 	tcase_add_test(t, a_new_distance_removes_the_old_route_only_when_confirmed);
 	tcase_add_test(t, a_worse_distance_removes_the_old_route_at_once);
