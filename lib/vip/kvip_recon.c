@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * DOC: the reconciler's table: adoption, decisions, the feed, the operator's orders.
+ * DOC: the reconciler's table: adoption, decisions, the operator's orders, time.
  *
  * Thread: T0. Everything that changes an entry ends in recon_dirty(); kvip_recon_send.c works the
  * dirty list off in slices and is the only place that calls the sink for routes. An entry's life:
@@ -21,8 +21,6 @@
 #include <errno.h>
 #include <string.h>
 
-/* A route that is swept again this soon after it was re-sent waits for the next tick. */
-#define SWEPT_AGAIN_MS 100
 #define OVERDUE_A_TICK 1024
 
 int recon_entry_cmp(const struct recon_entry *a, const struct recon_entry *b)
@@ -41,7 +39,7 @@ struct recon_entry *recon_find(struct kvip_recon *r, uint32_t vrf_id, const stru
 	return RB_FIND(recon_table, &r->table, &key);
 }
 
-static struct recon_entry *get(struct kvip_recon *r, uint32_t vrf_id, const struct kvip_prefix *p)
+struct recon_entry *recon_get(struct kvip_recon *r, uint32_t vrf_id, const struct kvip_prefix *p)
 {
 	struct recon_entry *e = recon_find(r, vrf_id, p);
 
@@ -237,7 +235,7 @@ static bool drop_old_id(struct kvip_recon *r, struct recon_entry *e, const struc
 
 int kvip_recon_adopt(struct kvip_recon *r, const struct kvip_route *route)
 {
-	struct recon_entry *e = get(r, route->id.vrf_id, &route->id.prefix);
+	struct recon_entry *e = recon_get(r, route->id.vrf_id, &route->id.prefix);
 
 	r->disowned = false;
 	if (!e)
@@ -309,7 +307,7 @@ static bool is_decided_so(const struct kvip_recon *r, const struct recon_entry *
 
 static int decide_announce(struct kvip_recon *r, struct kvip_decision *d, kvip_msec now)
 {
-	struct recon_entry *e = get(r, d->vrf_id, &d->prefix);
+	struct recon_entry *e = recon_get(r, d->vrf_id, &d->prefix);
 	struct kvip_marks before;
 
 	if (!e)
@@ -409,133 +407,6 @@ void kvip_recon_recheck(struct kvip_recon *r)
 {
 	if (r->inject == KVIP_INJECT_BGP)
 		recon_resync(r);
-}
-
-/* The feed speaks of the main table: is this the identity that we hold there? */
-static bool has_our_id(const struct recon_entry *e, const struct kvip_feed_route *f)
-{
-	return e->owned && e->id.table == 0 && f->distance == e->id.distance;
-}
-
-/* Does the feed show the route that we sent (or, after a restart, recorded)? */
-static bool is_ours(const struct recon_entry *e, const struct kvip_feed_route *f)
-{
-	return has_our_id(e, f) && (f->tag == e->tag || f->tag == e->tag_before ||
-				    (e->has_want && f->tag == e->want.tag));
-}
-
-static void confirmed(struct kvip_recon *r, struct recon_entry *e, const struct kvip_feed_route *f,
-		      kvip_msec now)
-{
-	const struct kvip_nhset *nhs = kvip_nhset_get(r->deps.nhsets, f->nhs, f->n_nhs);
-
-	if (nhs)
-		recon_replace(&e->installed, nhs);
-	e->installed_ms = now;
-	e->foreign = false;
-	e->refused = KVIP_REASON_NONE;
-	recon_pending(r, e, false);
-	kvip_history_installed(r->history, e->change, now);
-	r->confirmations++;
-	if (!SLIST_EMPTY(&e->olds))
-		recon_dirty(r, e);
-}
-
-/* The identity besides the wanted one that the feed shows, or somebody in its place. */
-static struct recon_old *shown_old(const struct recon_entry *e, const struct kvip_feed_route *f)
-{
-	struct recon_old *old;
-
-	SLIST_FOREACH(old, &e->olds, link)
-		if (old->id.table == 0 && old->id.distance == f->distance)
-			return old;
-	return NULL;
-}
-
-static void others(struct kvip_recon *r, struct recon_entry *e, const struct kvip_feed_route *f,
-		   kvip_msec now)
-{
-	e->foreign = true;
-	e->foreign_distance = f->distance;
-	e->foreign_tag = f->tag;
-	recon_replace(&e->installed, NULL);
-	recon_pending(r, e, false);
-	if (has_our_id(e, f)) { /* zebra keeps one of a kind: his has taken our place and is his */
-		recon_note_change(r, e, KVIP_CHANGE_DISPLACED, now);
-		recon_displaced(r, e);
-	}
-	if (e->has_want && (!e->owned || r->inject != KVIP_INJECT_ZEBRA))
-		recon_dirty(r, e);
-}
-
-void kvip_recon_feed_add(struct kvip_recon *r, const struct kvip_feed_route *f, kvip_msec now)
-{
-	bool host = f->prefix.len == kvip_addr_bits(&f->prefix.addr); /* as every VIP is */
-	struct recon_entry *e = recon_find(r, f->vrf_id, &f->prefix);
-	struct kvip_marks before;
-	struct recon_old *old;
-
-	if (!e && host)
-		e = get(r, f->vrf_id, &f->prefix);
-	if (!e)
-		return;
-	recon_renew(r, e);
-	before = recon_marks(r, e);
-	old = shown_old(e, f);
-	if (old && old->tag != f->tag &&
-	    old->tag_before != f->tag) { /* his has taken its place: it is not ours to delete */
-		recon_displaced_old(r, e, old);
-		old = NULL;
-	}
-	if (is_ours(e, f))
-		confirmed(r, e, f, now);
-	else if (old)
-		e->foreign = false; /* ours, until the wanted one is confirmed */
-	else if (host)
-		others(r, e, f, now);
-	recon_compare_marks(r, e, &before);
-}
-
-static void swept(struct kvip_recon *r, struct recon_entry *e, kvip_msec now)
-{
-	e->swept++;
-	r->swept++;
-	recon_replace(&e->sent, NULL);
-	recon_note_change(r, e, KVIP_CHANGE_SWEPT, now);
-	if (e->swept > 1 && now - e->swept_ms < SWEPT_AGAIN_MS)
-		r->some_held_back = e->held_back = true;
-	else
-		recon_dirty(r, e);
-	e->swept_ms = now;
-}
-
-void kvip_recon_feed_del(struct kvip_recon *r, uint32_t vrf_id, const struct kvip_prefix *p,
-			 kvip_msec now)
-{
-	struct recon_entry *e = recon_find(r, vrf_id, p);
-	struct kvip_marks before;
-	bool was_installed;
-
-	if (!e ||
-	    e->owned) /* not our own doing: it may be staticd's end, which sweeps every table */
-		r->tables_swept = true;
-	if (!e)
-		return;
-	recon_renew(r, e);
-	was_installed = e->installed != NULL;
-	before = recon_marks(r, e);
-	e->foreign = false;
-	recon_compare_marks(r, e, &before);
-	e->refused = KVIP_REASON_NONE;
-	recon_replace(&e->installed, NULL);
-	if (e->has_want && e->owned && e->sent && was_installed)
-		swept(r, e, now);
-	else if (e->has_want) /* what stood in its way is gone, a sweep may have taken it along */
-		recon_dirty(r, e);
-	if (e->has_want)
-		recon_node_again(r, e, now);
-	else
-		recon_drop_if_idle(r, e);
 }
 
 void kvip_recon_flush(struct kvip_recon *r, bool on, kvip_msec now)

@@ -147,6 +147,8 @@ int recon_nh_cmp(const struct recon_nh *a, const struct recon_nh *b);
 
 /* kvip_recon.c */
 struct recon_entry *recon_find(struct kvip_recon *r, uint32_t vrf_id, const struct kvip_prefix *p);
+/** recon_get - the same, made if need be; NULL without memory. */
+struct recon_entry *recon_get(struct kvip_recon *r, uint32_t vrf_id, const struct kvip_prefix *p);
 void recon_dirty(struct kvip_recon *r, struct recon_entry *e);
 /** recon_resync - look at every entry again, in slices. */
 void recon_resync(struct kvip_recon *r);
