@@ -234,7 +234,7 @@ static int run(struct kvip_engine *e, const struct kubewatch_dry_run *opt,
 {
 	struct kvip_conf *conf = kvip_conf_dup(kvf_host_conf());
 	struct kvip_facts *facts = kvf_facts_gather(kvf_host_conf());
-	struct kvip_show_ctx show = { .engine = e, .conf = conf };
+	struct kvip_show_ctx show = { .engine = e };
 	int rc = -1;
 
 	if (conf && facts) {

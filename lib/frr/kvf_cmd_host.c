@@ -141,7 +141,7 @@ static void look(struct kvip_show_ctx *s)
 	*s = (struct kvip_show_ctx){
 		.engine = kvf_host_engine(),
 		.recon = kvf_host_recon(),
-		.conf = kvf_host_conf(),
+		.inject = kvf_host_conf()->inject,
 		.meter = kvf_host_meter(),
 		.now = kvf_host_now(),
 		.wall = time(NULL),

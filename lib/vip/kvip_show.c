@@ -182,7 +182,7 @@ static const char *inject_word(const struct show *sh)
 
 	if (!sh->s->recon)
 		return "dry-run";
-	return sh->s->conf ? words[sh->s->conf->inject] : NULL;
+	return words[sh->s->inject];
 }
 
 static bool json_cluster(void *ctx, const struct kvip_cluster_view *v)

@@ -21,7 +21,7 @@
 struct kvip_show_ctx {
 	struct kvip_engine *engine;     /* NULL: not started yet */
 	struct kvip_recon *recon;       /* NULL: a dry run */
-	const struct kvip_conf *conf;   /* as the operator sees it; NULL: unknown */
+	enum kvip_inject inject;        /* as it is configured, in force or not yet */
 	const struct kvip_meter *meter; /* of the main loop; NULL: none */
 	kvip_msec now;
 	kvip_wall wall;

@@ -473,8 +473,6 @@ const struct kvip_kind_info kvip_kinds[KVIP_KIND_MAX] = {
 #undef KVIP_KIND
 };
 
-static struct kvip_conf conf;
-
 static void setup(void)
 {
 	kvip_buf_init(&out, 1 << 20);
@@ -482,10 +480,9 @@ static void setup(void)
 	addrs[1] = addr("192.168.99.13");
 	addrs[2] = addr("192.168.99.14");
 	ctx = (struct kvip_show_ctx){
-		.engine = &engine, .recon = &recon, .conf = &conf, .now = NOW, .wall = WALL
+		.engine = &engine, .recon = &recon, .now = NOW, .wall = WALL
 	};
 	troubled = node_mode = false;
-	conf.inject = KVIP_INJECT_ZEBRA;
 	nhsets = kvip_nhsets_new();
 	three = kvip_nhset_get(nhsets, addrs, 3);
 	ck_assert_ptr_nonnull(three);
@@ -766,7 +763,7 @@ START_TEST(node_mode_says_which_node_and_what_goes_through_it)
 	struct json_object *o;
 
 	node_mode = true;
-	conf.inject = KVIP_INJECT_BGP;
+	ctx.inject = KVIP_INJECT_BGP;
 	o = parsed(kvip_show_overview(&ctx, true, &out));
 	ck_assert_str_eq(str(o, "inject"), "bgp");
 	ck_assert_str_eq(str(o, "nodeName"), "node2");
@@ -892,7 +889,7 @@ START_TEST(every_page_has_text)
 
 	for (int round = 0; round < 6; round++) {
 		node_mode = round >= 4;
-		conf.inject = node_mode ? KVIP_INJECT_BGP : KVIP_INJECT_ZEBRA;
+		ctx.inject = node_mode ? KVIP_INJECT_BGP : KVIP_INJECT_ZEBRA;
 		troubled = round == 1 || round == 5;
 		ctx.recon = round == 2 ? NULL : &recon;
 		ctx.engine = round == 3 ? NULL : &engine;
