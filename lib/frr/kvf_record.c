@@ -86,6 +86,7 @@ void kvf_record_open(const char *path, struct kvip_recon *recon, struct kvip_nhs
 	const struct kvip_err nomem = { "out of memory" }, none = { "" };
 
 	record.matches = matches;
+	record.note[0] = '\0';
 	record.opening = kvip_state_open_begin(path, nhsets, &reader);
 	if (!record.opening)
 		opened(recon, -ENOMEM, &none, &nomem);
@@ -152,6 +153,12 @@ bool kvf_record_restore_some(struct kvip_recon *recon, struct kvip_engine *engin
 	return false;
 }
 
+/* A clock that was set back, too: what it said before would be fresh after every restart. */
+static bool is_old(const struct seen *s, kvip_wall now_s)
+{
+	return now_s < s->confirmed_s || now_s - s->confirmed_s >= SEEN_EACH_S;
+}
+
 static void note_seen(struct kvip_engine *engine, const char *cluster)
 {
 	char identity[64];
@@ -163,7 +170,7 @@ static void note_seen(struct kvip_engine *engine, const char *cluster)
 	for (size_t i = 0; i < record.n_seen; i++) {
 		s = &record.seen[i];
 		if (strcmp(s->cluster, cluster) == 0 && strcmp(s->identity, identity) == 0 &&
-		    confirmed_s - s->confirmed_s < SEEN_EACH_S)
+		    !is_old(s, confirmed_s))
 			return;
 	}
 	read_cluster(NULL, cluster, identity, confirmed_s);
