@@ -479,9 +479,7 @@ static void setup(void)
 	addrs[0] = addr("192.168.99.12");
 	addrs[1] = addr("192.168.99.13");
 	addrs[2] = addr("192.168.99.14");
-	ctx = (struct kvip_show_ctx){
-		.engine = &engine, .recon = &recon, .now = NOW, .wall = WALL
-	};
+	ctx = (struct kvip_show_ctx){ .engine = &engine, .recon = &recon, .now = NOW, .wall = WALL };
 	troubled = node_mode = false;
 	nhsets = kvip_nhsets_new();
 	three = kvip_nhset_get(nhsets, addrs, 3);
