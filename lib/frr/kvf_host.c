@@ -19,7 +19,9 @@
 
 #include "base/kvip_limits.h"
 #include "frr/kvf_answer.h"
+#include "frr/kvf_clock.h"
 #include "frr/kvf_facts.h"
+#include "frr/kvf_flush.h"
 #include "frr/kvf_record.h"
 #include "frr/kvf_settle.h"
 #include "frr/kvf_turn.h"
@@ -34,10 +36,8 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
-#define FLUSH_LIMIT_MS    5000
 #define FACTS_MS          50
 #define FIRST_FACTS_MS    2000
 #define TICK_MS           1000
@@ -68,14 +68,6 @@ static struct {
 	int wake_fd;
 	struct kvf_event *t_facts, *t_wake, *t_work, *t_again, *t_tick;
 } host = { .wake_fd = -1 };
-
-kvip_msec kvf_host_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (kvip_msec)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static void write_log(void *ctx, enum kvip_log_level level, const char *line)
 {
@@ -124,7 +116,7 @@ static void schedule_work(void *ctx)
 
 static void work(struct kvf_event *t)
 {
-	kvip_msec now = kvf_host_now(), next;
+	kvip_msec now = kvf_now(), next;
 	bool more;
 
 	(void)t;
@@ -154,7 +146,7 @@ static void take_decisions(void)
 	struct kvip_decision d;
 
 	for (int i = 0; i < DECISIONS_A_SLICE && kvip_mailbox_take(host.mailbox, &d); i++) {
-		if (!kvip_recon_decide(host.recon, &d, kvf_host_now()))
+		if (!kvip_recon_decide(host.recon, &d, kvf_now()))
 			continue;
 		/* no memory: back into the box, and not at once again */
 		if (kvip_mailbox_put_back(host.mailbox, &d)) {
@@ -175,7 +167,7 @@ static void on_wake(struct kvf_event *t)
 		return;
 	enter(NULL);
 	take_decisions();
-	(void)kvip_recon_step(host.recon, SENDS_A_SLICE, kvf_host_now());
+	(void)kvip_recon_step(host.recon, SENDS_A_SLICE, kvf_now());
 	leave(NULL, "decisions");
 	if (kvip_mailbox_pending(host.mailbox))
 		wake_main(NULL);
@@ -196,7 +188,7 @@ static struct kvip_facts *gather_facts(void)
 		}
 	}
 	if (f)
-		kvip_recon_set_facts(host.recon, f, kvf_host_now());
+		kvip_recon_set_facts(host.recon, f, kvf_now());
 	return f;
 }
 
@@ -233,7 +225,7 @@ static bool ready_for_first(void)
 {
 	if (kvf_settle_busy())
 		return false;
-	return kvf_zebra_told() || kvf_host_now() - host.start_ms >= FIRST_FACTS_MS;
+	return kvf_zebra_told() || kvf_now() - host.start_ms >= FIRST_FACTS_MS;
 }
 
 static void begin(void)
@@ -308,25 +300,10 @@ static void leave_with(int status)
 
 static void flush_and_exit(void)
 {
-	struct kvip_recon_summary sum;
+	int status = kvf_flush_step(host.recon);
 
-	if (kvf_turn_reading())
-		return;
-	kvip_recon_get_summary(host.recon, &sum);
-	if (!sum.active && kvf_host_now() - host.start_ms >= FLUSH_LIMIT_MS) {
-		fprintf(stderr, "%s injects: let it carry out `kubevip flush`, or stop it first\n",
-			kvf_turn_standby() ? kvf_turn_standby() : "another process");
-		leave_with(1);
-	}
-	if (!sum.sink_up && kvf_host_now() - host.start_ms >= FLUSH_LIMIT_MS) {
-		fprintf(stderr, "zebra does not answer: nothing is withdrawn\n");
-		leave_with(1);
-	}
-	if (!sum.active || !sum.sink_up)
-		return;
-	if (sum.routes == 0)
-		leave_with(0);
-	kvip_recon_flush(host.recon, true, kvf_host_now());
+	if (status >= 0)
+		leave_with(status);
 }
 
 static void tick(struct kvf_event *t)
@@ -334,7 +311,7 @@ static void tick(struct kvf_event *t)
 	(void)t;
 	enter(NULL);
 	kvf_turn_take(host.draft);
-	kvip_recon_tick(host.recon, kvf_host_now());
+	kvip_recon_tick(host.recon, kvf_now());
 	if (host.opt.flush_and_exit)
 		flush_and_exit();
 	else if (host.published)
@@ -359,7 +336,7 @@ static void start_zebra(void)
 	if (host.zebra_started)
 		return;
 	host.zebra_started = true;
-	host.start_ms = kvf_host_now();
+	host.start_ms = kvf_now();
 	kvf_zebra_start(host.recon);
 	if (!host.opt.flush_and_exit)
 		addresses_changed(NULL);
@@ -408,7 +385,7 @@ static uint64_t random_seed(void)
 	uint64_t seed = 0;
 
 	if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != sizeof(seed))
-		seed = (uint64_t)kvf_host_now();
+		seed = (uint64_t)kvf_now();
 	return seed;
 }
 
@@ -554,7 +531,7 @@ const char *kvf_host_standby(void)
 
 void kvf_host_flush(bool on)
 {
-	kvip_recon_flush(host.recon, on, kvf_host_now());
+	kvip_recon_flush(host.recon, on, kvf_now());
 	schedule_work(NULL);
 }
 
@@ -580,4 +557,9 @@ size_t kvf_host_clear_orphans(void)
 void kvf_host_wake(void)
 {
 	kvf_worker_wake();
+}
+
+kvip_msec kvf_host_now(void)
+{
+	return kvf_now();
 }

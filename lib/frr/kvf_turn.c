@@ -20,6 +20,7 @@
  */
 #include "frr/kvf_turn.h"
 
+#include "frr/kvf_clock.h"
 #include "frr/kvf_lock.h"
 #include "frr/kvf_record.h"
 #include "frr/kvf_worker.h"
@@ -72,14 +73,6 @@ void kvf_turn_start(struct kvip_recon *recon, struct kvip_nhsets *nhsets,
 	turn.recon = recon;
 	turn.nhsets = nhsets;
 	turn.matches = matches;
-}
-
-static kvip_msec now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (kvip_msec)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
 static bool into_zebra(void)
@@ -165,7 +158,7 @@ static void close_record(void)
 
 static void end(void)
 {
-	kvip_recon_set_active(turn.recon, false, now_ms());
+	kvip_recon_set_active(turn.recon, false, kvf_now());
 	kvip_recon_set_state(turn.recon, NULL);
 	close_record();
 }
@@ -222,7 +215,7 @@ static void take(void)
 	if (active)
 		begin();
 	turn.injected |= active && turn.has_clusters && into_zebra();
-	kvip_recon_set_active(turn.recon, active && turn.record == RECORD_READ, now_ms());
+	kvip_recon_set_active(turn.recon, active && turn.record == RECORD_READ, kvf_now());
 	if (!turn.leaving || turn.record != RECORD_READ || kvip_recon_owned(turn.recon))
 		return;
 	turn.leaving = false;

@@ -21,6 +21,7 @@
 #include "frr/kvf_zapi.h"
 
 #include "base/kvip_time.h"
+#include "frr/kvf_clock.h"
 
 #include "buffer.h"
 #include "libfrr.h"
@@ -31,7 +32,6 @@
 
 #include <errno.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #define RECONNECT_MS      100
@@ -53,14 +53,6 @@ static struct {
 	size_t begin, end;   /* of what is in @in and not handled */
 	uint8_t in[LONGEST_MESSAGE + 1];
 } zapi;
-
-static kvip_msec now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (kvip_msec)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static void on_readable(struct kvf_event *t);
 static void on_rest(struct kvf_event *t);
@@ -304,7 +296,7 @@ static void open_session(void)
 	}
 	zapi.zc->sock = fd;
 	zapi.begin = zapi.end = 0;
-	zapi.opened_ms = now_ms();
+	zapi.opened_ms = kvf_now();
 	zapi.open = true;
 	listen_to_zebra();
 	(void)kvf_zapi_sent(zclient_send_hello(zapi.zc));
@@ -318,9 +310,9 @@ static void reopen(struct kvf_event *t)
 
 	(void)t;
 	tell_closed();
-	if (zapi.faults && now_ms() - zapi.opened_ms >= FORGIVE_FAULTS_MS)
+	if (zapi.faults && kvf_now() - zapi.opened_ms >= FORGIVE_FAULTS_MS)
 		zapi.faults = 0;
-	wait = zapi.opened_ms + delay_of_next() - now_ms();
+	wait = zapi.opened_ms + delay_of_next() - kvf_now();
 	if (zapi.faults && wait > 0) {
 		reopen_in(wait);
 		return;

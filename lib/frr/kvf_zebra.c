@@ -17,6 +17,7 @@
 #include "frr/kvf_zebra_priv.h"
 
 #include "frr/kvf_addr.h"
+#include "frr/kvf_clock.h"
 #include "frr/kvf_zapi.h"
 
 #include "nexthop.h"
@@ -145,22 +146,28 @@ static void ask_for_static_routes(afi_t afi)
 					   ZEBRA_ROUTE_STATIC, 0, VRF_DEFAULT));
 }
 
+void kvf_zebra_ask_again(void)
+{
+	kvf_zebra.told = false;
+	track(&kvf_zebra_last_question, true, false);
+	track(&kvf_zebra_last_question, false, false);
+}
+
 static void on_opened(void)
 {
 	kvf_zebra.up = true;
-	kvf_zebra.full = kvf_zebra.told = false;
+	kvf_zebra.full = false;
 	kvf_addr_begin();
 	ask_for_static_routes(AFI_IP);
 	ask_for_static_routes(AFI_IP6);
-	track(&kvf_zebra_last_question, true, false);
-	track(&kvf_zebra_last_question, false, false);
-	kvip_recon_sink_up(kvf_zebra.recon, kvf_zebra_now());
+	kvf_zebra_ask_again();
+	kvip_recon_sink_up(kvf_zebra.recon, kvf_now());
 }
 
 static void on_closed(void)
 {
 	kvf_zebra.up = kvf_zebra.told = false;
-	kvip_recon_sink_down(kvf_zebra.recon, kvf_zebra_now());
+	kvip_recon_sink_down(kvf_zebra.recon, kvf_now());
 }
 
 static void on_writable(void)

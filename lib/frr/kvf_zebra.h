@@ -34,5 +34,7 @@ void kvf_zebra_stop(void);
 bool kvf_zebra_connected(void);
 /** kvf_zebra_told - has this session told all addresses and static routes that zebra has? */
 bool kvf_zebra_told(void);
+/** kvf_zebra_ask_again - kvf_zebra_told() says no until zebra has carried out what it was sent. */
+void kvf_zebra_ask_again(void);
 /** kvf_zebra_width - next hops that this FRR can install for one route (MULTIPATH_NUM). */
 unsigned int kvf_zebra_width(void);

@@ -16,8 +16,6 @@ struct kvf_zebra {
 
 extern struct kvf_zebra kvf_zebra;
 
-kvip_msec kvf_zebra_now(void);
-
 /* Asked for last when a session begins. No VIP can have it as its next hop. */
 extern const struct kvip_addr kvf_zebra_last_question;
 /** kvf_zebra_message - see struct kvf_zapi_user. */

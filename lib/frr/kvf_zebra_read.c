@@ -16,6 +16,7 @@
 #include "frr/kvf_zebra_priv.h"
 
 #include "frr/kvf_addr.h"
+#include "frr/kvf_clock.h"
 #include "frr/kvf_compat_zapi.h"
 
 #include "nexthop.h"
@@ -24,15 +25,6 @@
 #include "vrf.h"
 
 #include <errno.h>
-#include <time.h>
-
-kvip_msec kvf_zebra_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (kvip_msec)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static struct kvip_addr from_bytes(int family, const void *bytes)
 {
@@ -134,7 +126,7 @@ static int on_nexthop(vrf_id_t vrf_id, struct stream *s)
 	if (kvip_addr_equal(&nh, &kvf_zebra_last_question))
 		all_told();
 	else
-		kvip_recon_nexthop(kvf_zebra.recon, &nh, classify(&a), kvf_zebra_now());
+		kvip_recon_nexthop(kvf_zebra.recon, &nh, classify(&a), kvf_now());
 	return 0;
 }
 
@@ -172,9 +164,9 @@ static int on_route(uint16_t command, vrf_id_t vrf_id, struct stream *s)
 		.n_nhs = gateways(&api, nhs),
 	};
 	if (command == ZEBRA_REDISTRIBUTE_ROUTE_ADD)
-		kvip_recon_feed_add(kvf_zebra.recon, &f, kvf_zebra_now());
+		kvip_recon_feed_add(kvf_zebra.recon, &f, kvf_now());
 	else
-		kvip_recon_feed_del(kvf_zebra.recon, vrf_id, &f.prefix, kvf_zebra_now());
+		kvip_recon_feed_del(kvf_zebra.recon, vrf_id, &f.prefix, kvf_now());
 	return 0;
 }
 

@@ -262,6 +262,48 @@ def test_flush_outside_without_zebra(watched: Scene, zebra_gone: None) -> None:
         flush_outside(watched)
 
 
+@kubewatch_only(OPTION)
+def test_flush_outside_is_given_the_turn(watched: Scene) -> None:
+    """One that runs and has nothing to inject makes room within a second."""
+    watched.kill()
+    watched.configure(lines=[])
+    watched.start(synchronised=False)
+    watched.wait_state("kept")
+    move_vty(watched, "first")
+    flush_outside(watched, "-i", "/run/frr/flush.pid")
+    move_vty(watched, "kubewatch", "first")
+    watched.wait_gone(VIP)
+    watched.configure()
+    watched.restart()
+    watched.wait_up(VIP)
+
+
+@kubewatch_only(OPTION)
+def test_flush_outside_while_zebra_is_stopped(watched: Scene) -> None:
+    """What zebra has not carried out is neither said to be gone nor forgotten."""
+    watched.kill()
+    pid = watched.r1.kill("zebra", signal.SIGSTOP)
+    try:
+        with pytest.raises(CommandError, match="zebra does not answer"):
+            flush_outside(watched)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    flush_outside(watched)
+    watched.wait_gone(VIP)
+
+
+@kubewatch_only(OPTION)
+def test_flush_outside_with_a_damaged_record(watched: Scene) -> None:
+    """Nobody knows what there is to withdraw: a package's removal has to hear of it."""
+    watched.kill()
+    watched.state_file.write_text("this is no record\n")
+    with pytest.raises(CommandError, match="may still be there"):
+        flush_outside(watched)
+    assert watched.route(VIP)
+    watched.start()
+    watched.wait_up(VIP)
+
+
 @pytest.fixture
 def zebra_gone(watched: Scene) -> Iterator[None]:
     """zebra's socket is not there for a while; zebra and its clients are not disturbed."""
