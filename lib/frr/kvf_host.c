@@ -56,6 +56,7 @@ static struct {
 		RESTORE_DONE
 	} restore;      /* what was before: to the engine */
 	bool published; /* and it has had its first configuration */
+	bool no_thread; /* it would run, but there is no thread to be had */
 	bool zebra_started;
 	kvip_msec start_ms;
 	/* engine and worker */
@@ -228,11 +229,22 @@ static bool ready_for_first(void)
 	return kvf_zebra_told() || kvf_now() - host.start_ms >= FIRST_FACTS_MS;
 }
 
+static void start_worker(void)
+{
+	int rc = kvf_worker_start(host.engine, host.http);
+
+	if (rc && !host.no_thread)
+		zlog_err(
+			"kubevip: cannot start a thread: %s: nothing is watched, tried again each second",
+			safe_strerror(-rc));
+	host.no_thread = rc != 0;
+}
+
 static void begin(void)
 {
 	host.published = true;
 	publish_draft();
-	kvf_worker_start(host.engine, host.http);
+	start_worker();
 }
 
 /* Addresses of this router have been told, and with them everything that zebra says on connect. */
@@ -322,6 +334,8 @@ static void tick(struct kvf_event *t)
 		addresses_changed(NULL);
 	if (host.matches && kvip_matches_changed(host.matches))
 		kvf_host_matches_changed(); /* there was no memory */
+	if (host.published)
+		start_worker();
 	kvf_yang_notify();
 	leave(NULL, "tick");
 	schedule_work(NULL);

@@ -5,15 +5,18 @@
  * A thread of ours must be an frr_pthread: zlog from any other thread crashes the daemon in its
  * RCU. A custom start function begins with RCU locked and has to let go of it, or RCU never frees
  * anything (FRR, bgpd/bgp_keepalives.c). Signals are blocked by frr_pthread_run().
+ *
+ * Sources: FRR 8.4.4, lib/frr_pthread.c (frr_pthread_run, frr_pthread_wait_running), lib/frrcu.c.
  */
 #include "frr/kvf_worker.h"
+#include "frr/kvf_clock.h"
 #include "frr/kvf_compat.h"
 
 #include "frr_pthread.h"
 #include "frrcu.h"
 
+#include <errno.h>
 #include <stdatomic.h>
-#include <time.h>
 
 #define LONGEST_WAIT_MS 1000
 
@@ -23,14 +26,6 @@ static struct {
 	struct kvip_http *http;
 	atomic_bool stop;
 } worker;
-
-static kvip_msec now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (kvip_msec)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static int wait_ms(kvip_msec next, kvip_msec now)
 {
@@ -48,8 +43,8 @@ static void *run(void *arg)
 	frr_pthread_set_name(self);
 	frr_pthread_notify_running(self);
 	while (!atomic_load(&worker.stop)) {
-		(void)!kvip_http_poll(worker.http, wait_ms(next, now_ms()));
-		next = kvip_engine_step(worker.engine, now_ms(), (kvip_wall)time(NULL));
+		(void)!kvip_http_poll(worker.http, wait_ms(next, kvf_now()));
+		next = kvip_engine_step(worker.engine, kvf_now(), (kvip_wall)time(NULL));
 	}
 	return NULL;
 }
@@ -62,16 +57,34 @@ static int stop(struct frr_pthread *self, void **result)
 	return 0;
 }
 
-void kvf_worker_start(struct kvip_engine *engine, struct kvip_http *http)
+/* libfrr waits for one that does not run for ever, and takes it back only where the error is
+ * negative, which pthread_create(3) never returns. */
+static int no_thread(struct frr_pthread *t, int error)
+{
+	if (error > 0)
+		rcu_thread_unprepare(t->rcu_thread);
+	frr_pthread_destroy(t);
+	return -EAGAIN;
+}
+
+int kvf_worker_start(struct kvip_engine *engine, struct kvip_http *http)
 {
 	static const struct frr_pthread_attr attr = { .start = run, .stop = stop };
+	struct frr_pthread *t;
+	int error;
 
+	if (worker.thread)
+		return 0;
 	worker.engine = engine;
 	worker.http = http;
 	atomic_store(&worker.stop, false);
-	worker.thread = frr_pthread_new(&attr, "kubevip engine", "kubevip");
-	frr_pthread_run(worker.thread, NULL);
-	frr_pthread_wait_running(worker.thread);
+	t = frr_pthread_new(&attr, "kubevip engine", "kubevip");
+	error = frr_pthread_run(t, NULL);
+	if (error)
+		return no_thread(t, error);
+	frr_pthread_wait_running(t);
+	worker.thread = t;
+	return 0;
 }
 
 void kvf_worker_wake(void)

@@ -4,8 +4,9 @@
 
 #include "vip/kvip_engine.h"
 
-/** kvf_worker_start - from the main loop, after the daemon's fork. */
-void kvf_worker_start(struct kvip_engine *engine, struct kvip_http *http);
+/** kvf_worker_start - from the main loop, after the daemon's fork. Return: 0, also when it runs
+ *  already; -EAGAIN: the system has no thread to give. */
+int kvf_worker_start(struct kvip_engine *engine, struct kvip_http *http) KVIP_USE_RESULT;
 /** kvf_worker_wake - let it look at new orders at once. T0. */
 void kvf_worker_wake(void);
 /** kvf_worker_stop - flag, wake-up, join. Takes at most the time of one slice. T0. */
