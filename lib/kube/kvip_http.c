@@ -57,7 +57,11 @@
 #define LOW_SPEED_S     60L
 #define KEEPIDLE_S      15L
 #define KEEPINTVL_S     5L
-#define HUNG_MS         15000 /* a connection over which nothing came for so long may be dead */
+/* Headers and trailers of one answer; some releases of libcurl keep any number of them. */
+#define MAX_HEADER_BYTES 262144u
+/* Lists of an API server shrink by 20 or so. One buffer of a bomb would keep us busy for minutes. */
+#define MAX_GUNZIP_FACTOR 256
+#define HUNG_MS           15000 /* a connection over which nothing came for so long may be dead */
 
 struct kvip_http {
 	CURLM *multi;
@@ -80,6 +84,8 @@ struct kvip_http_transfer {
 	bool dropped;    /* no more callbacks; swept when libcurl is off the stack */
 	bool answered;   /* status and headers were reported */
 	kvip_msec rx_ms; /* when something came for it; 0: never */
+	size_t header_bytes;
+	curl_off_t body_bytes; /* unpacked */
 	char url[KVIP_URL_BYTES];
 	char error[CURL_ERROR_SIZE];
 };
@@ -252,9 +258,20 @@ static size_t on_header(char *data, size_t size, size_t n, void *ctx)
 	if (t->magic != TRANSFER_MAGIC)
 		return 0;
 	t->rx_ms = kvip_http_now();
+	t->header_bytes += n;
+	if (t->header_bytes > MAX_HEADER_BYTES)
+		return 0;
 	if (blank && !t->dropped)
 		report_answer(t);
 	return n;
+}
+
+static bool is_bomb(const struct kvip_http_transfer *t)
+{
+	curl_off_t wire = 0;
+
+	curl_easy_getinfo(t->easy, CURLINFO_SIZE_DOWNLOAD_T, &wire);
+	return t->body_bytes > (wire + CHUNK_BYTES) * MAX_GUNZIP_FACTOR;
 }
 
 static size_t on_bytes(char *data, size_t size, size_t n, void *ctx)
@@ -265,6 +282,9 @@ static size_t on_bytes(char *data, size_t size, size_t n, void *ctx)
 	if (t->magic != TRANSFER_MAGIC)
 		return 0;
 	t->rx_ms = kvip_http_now();
+	t->body_bytes += (curl_off_t)n;
+	if (is_bomb(t))
+		return 0;
 	if (n && !t->dropped && t->ev->bytes(t->ctx, data, n) < 0)
 		t->dropped = true;
 	return n;

@@ -58,6 +58,8 @@ static const struct {
 	{ CURLE_SEND_ERROR, KVIP_END_BROKEN, "the connection broke off: it is tried again" },
 	{ CURLE_GOT_NOTHING, KVIP_END_BROKEN,
 	  "the server closed without an answer: is it an API server, and is https right?" },
+	{ CURLE_WRITE_ERROR, KVIP_END_BROKEN,
+	  "that is no answer of an API server: is something else between?" },
 	{ CURLE_OUT_OF_MEMORY, KVIP_END_BROKEN, "not enough memory: it is tried again" },
 };
 

@@ -284,11 +284,25 @@ void kvip_watch_response(struct kvip_watch *w, int http_status, const char *cont
 }
 
 /* What an error says is in its first bytes; the rest of an endless one is nobody's loss. */
-static void keep_error_body(struct kvip_watch *w, const char *data, size_t len)
+static int keep_error_body(struct kvip_watch *w, const char *data, size_t len, kvip_msec now)
 {
 	size_t room = KVIP_MAX_ERROR_BODY - w->error_body.len;
 
 	(void)kvip_buf_add(&w->error_body, data, len < room ? len : room);
+	if (len < room)
+		return 0;
+	w->in_flight = false;
+	kvip_watch_answered(w, now);
+	return -ECANCELED;
+}
+
+/* What the splitter says, or what its callbacks meant. */
+static const char *reason(const struct kvip_err *err, int rc)
+{
+	if (err->text[0])
+		return err->text;
+	return rc == -ENOMEM ? "out of memory"
+			     : "the answer is not the list asked for: is this the API server?";
 }
 
 int kvip_watch_bytes(struct kvip_watch *w, const char *data, size_t len, kvip_msec now)
@@ -301,14 +315,12 @@ int kvip_watch_bytes(struct kvip_watch *w, const char *data, size_t len, kvip_ms
 	w->now_ms = w->last_rx_ms = now;
 	w->probe_due_ms = now + KVIP_PROBE_MS;
 	w->probe_rv[0] = '\0';
-	if (w->http_status != 200) {
-		keep_error_body(w, data, len);
-		return 0;
-	}
+	if (w->http_status != 200)
+		return keep_error_body(w, data, len, now);
 	rc = kvip_stream_feed(&w->stream, data, len, &err);
 	if (rc && rc != -ECANCELED) {
 		w->in_flight = false;
-		kvip_watch_garbled(w, err.text[0] ? err.text : "out of memory", now);
+		kvip_watch_garbled(w, reason(&err, rc), now);
 	}
 	return rc;
 }

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #define SERVER_CONNECTIONS 16
 #define SERVER_REQUESTS    64
@@ -28,6 +29,8 @@ enum server_mode {
 	SERVER_NO_NAMESPACE, /* 403 on namespace kube-system */
 	SERVER_HALF,         /* the list breaks off in the middle and hangs */
 	SERVER_DEAF,         /* takes connections and never says a word */
+	SERVER_TRAILERS,     /* the list is followed by half a megabyte of trailers */
+	SERVER_BOMB,         /* ... has 64 MB of blanks in it, and is well packed */
 };
 
 struct server_conn {
@@ -110,8 +113,55 @@ static inline void server_watch(struct server *s, struct server_conn *c, bool in
 			    "\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}}}}\n");
 }
 
+static inline void server_trailers(int fd)
+{
+	server_send(fd, SERVER_STREAM_HEAD);
+	server_chunk(fd, SERVER_LIST);
+	server_send(fd, "0\r\n");
+	for (int i = 0; i < 512; i++) {
+		char line[1024];
+
+		snprintf(line, sizeof(line), "X-%d: %0999d\r\n", i, i);
+		server_send(fd, line);
+	}
+	server_send(fd, "\r\n");
+}
+
+static inline void server_bomb(int fd)
+{
+	static const char head[] = "{\"items\":[",
+			  tail[] = "],\"metadata\":{\"resourceVersion\":\"1\"}}";
+	static const char http[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+				   "Content-Encoding: gzip\r\nConnection: close\r\n\r\n";
+	size_t blanks = 64u << 20, size = sizeof(head) + blanks + sizeof(tail);
+	unsigned char *plain = malloc(size), *packed = malloc(size);
+	z_stream z = { .next_in = plain, .next_out = packed, .avail_out = (uInt)size };
+
+	memset(plain, ' ', size);
+	memcpy(plain, head, sizeof(head) - 1);
+	memcpy(plain + sizeof(head) + blanks, tail, sizeof(tail) - 1);
+	z.avail_in = (uInt)(sizeof(head) + blanks + sizeof(tail) - 1);
+	if (deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) ||
+	    deflate(&z, Z_FINISH) != Z_STREAM_END)
+		abort();
+	server_send(fd, http);
+	(void)!send(fd, packed, z.total_out, MSG_NOSIGNAL);
+	shutdown(fd, SHUT_WR);
+	deflateEnd(&z);
+	free(plain);
+	free(packed);
+}
+
 static inline void server_list(struct server *s, struct server_conn *c)
 {
+	if (s->mode == SERVER_TRAILERS) {
+		server_trailers(c->fd);
+		return;
+	}
+	if (s->mode == SERVER_BOMB) {
+		server_bomb(c->fd);
+		return;
+	}
 	if (s->mode == SERVER_HALF) {
 		server_send(c->fd, SERVER_STREAM_HEAD
 			    "20\r\n{\"kind\":\"ServiceList\",\"items\":[{\"m\r\n");

@@ -524,6 +524,16 @@ static void *wake(void *ctx)
 	return NULL;
 }
 
+/* What no API server sends is not waited for, and costs nothing. */
+START_TEST(test_far_too_much)
+{
+	server_set(api, _i ? SERVER_BOMB : SERVER_TRAILERS);
+	make();
+	UNTIL(strstr(last(), "something else between"));
+	ck_assert_int_eq(seen.ends, 0);
+}
+END_TEST
+
 START_TEST(test_wakeup)
 {
 	kvip_msec start = kvip_http_now();
@@ -633,6 +643,7 @@ int main(void)
 	tcase_add_test(t, test_probe);
 	tcase_add_test(t, test_free_any_time);
 	tcase_add_test(t, test_half_an_answer);
+	tcase_add_loop_test(t, test_far_too_much, 0, 2);
 	tcase_add_test(t, test_wakeup);
 	tcase_add_test(t, test_memory_runs_out);
 	suite_add_tcase(s, t);

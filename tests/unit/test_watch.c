@@ -312,6 +312,28 @@ START_TEST(test_log)
 }
 END_TEST
 
+/* What an error says is in its beginning: its end is not waited for. */
+START_TEST(test_endless_error)
+{
+	struct kvip_watch *w = make(1, NULL);
+	struct kvip_watch_request req;
+	struct kvip_watch_status st;
+	char piece[1000];
+	int n = 0;
+
+	memset(piece, 'e', sizeof(piece));
+	ck_assert_int_eq(kvip_watch_poll(w, 0, &req), KVIP_WANT_REQUEST);
+	kvip_watch_response(w, 503, "text/plain", -1, 0);
+	while (n < 100 && kvip_watch_bytes(w, piece, sizeof(piece), 0) == 0)
+		n++;
+	ck_assert_int_lt(n, 100);
+	kvip_watch_get_status(w, &st);
+	ck_assert_int_eq(st.state, KVIP_WATCH_BACKOFF);
+	ck_assert_uint_eq(st.http_status, 503);
+	kvip_watch_free(w);
+}
+END_TEST
+
 START_TEST(test_late_calls)
 {
 	struct kvip_watch *w = make(1, NULL);
@@ -374,6 +396,7 @@ int main(void)
 	tcase_add_loop_test(tc, test_never_busy, 0, (int)(sizeof(hostile) / sizeof(hostile[0])));
 	tcase_add_test(tc, test_endless_pages);
 	tcase_add_test(tc, test_log);
+	tcase_add_test(tc, test_endless_error);
 	tcase_add_test(tc, test_late_calls);
 	tcase_add_test(tc, test_big_event);
 	suite_add_tcase(suite, tc);
