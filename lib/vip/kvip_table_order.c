@@ -245,15 +245,17 @@ static bool others_count(const struct kvip_vip *v, const struct kvip_claim *top)
 	return false;
 }
 
-/* Why nobody has it: what the first claim says, or else any. */
+/* Why nobody has it: what the first claim says, of those that count, or else of all. */
 static uint8_t why_nobody(struct kvip_vip *v)
 {
 	const struct passed none = { .n = 0 };
-	const struct kvip_claim *c = first_claim(v, &none);
+	const struct kvip_claim *best = first_claim(v, &none), *c;
 
-	if (!c)
-		c = SLIST_FIRST(&v->claims);
-	return c ? c->reason : KVIP_REASON_NONE;
+	if (!best)
+		SLIST_FOREACH(c, &v->claims, of_vip)
+			if (!best || kvip_claim_cmp(c, best) < 0)
+				best = c;
+	return best ? best->reason : KVIP_REASON_NONE;
 }
 
 /* Go down the order until there are next hops: @out without them. Return: true if there are. */
