@@ -95,9 +95,10 @@ struct kvip_claim_view {
 	const char *winner;           /* HELD_BY_OTHER: "cluster/Kind ns/name" */
 	const struct kvip_nhset *nhs; /* this claim's own set or NULL */
 	kvip_wall created_s;
-	bool local;          /* the policy that applies to this address */
-	bool external_local; /* externalTrafficPolicy */
-	bool internal_local; /* internalTrafficPolicy */
+	bool local;           /* the policy that applies to this address */
+	bool external_local;  /* externalTrafficPolicy */
+	bool internal_local;  /* internalTrafficPolicy */
+	bool endpoints_known; /* false: a Gateway, or refused before they were counted */
 	uint32_t endpoints_usable, endpoints_total;
 	/* with `from-cilium`: what Cilium says of it beside the route */
 	const char *pool;                            /* CiliumLoadBalancerIPPool, or NULL */

@@ -117,6 +117,12 @@ struct kvip_entry *kvip_engine_entry_at(struct kvip_cluster *c, enum kvip_kind k
 					const struct kvip_object_at *at);
 void kvip_engine_stand_behind(struct kvip_object_at *at, const struct kvip_cluster *c,
 			      const struct kvip_entry *e);
+/** kvip_claim_shown_cmp - the holder's claims first, then the order of rules R3; those that do not
+ *  count last. */
+int kvip_claim_shown_cmp(const struct kvip_claim *a, const struct kvip_claim *b,
+			 const struct kvip_claim *winner);
+/** kvip_engine_view_cluster - lock held; borrows from @c. */
+struct kvip_cluster_view kvip_engine_view_cluster(struct kvip_cluster *c);
 
 /* kvip_engine_servers.c */
 /** kvip_engine_collect_servers - addresses of all API servers that are known, sorted; NULL without

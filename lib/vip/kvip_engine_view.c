@@ -92,6 +92,8 @@ static struct kvip_claim_view view_claim(const struct kvip_claim *claim,
 	v.advertise = block_name(claim->cluster, claim->block);
 	v.selected_by = by_name(claim->by);
 	v.nhs = claim->nhs;
+	v.endpoints_known = claim->owner->e.kind == KVIP_KIND_SERVICE &&
+			    kvip_reason_counts((enum kvip_reason)claim->reason);
 	v.endpoints_usable = claim->usable;
 	v.endpoints_total = claim->total;
 	view_cilium(claim->cluster, claim->block, &v);
@@ -129,13 +131,18 @@ static int claim_rank(const struct kvip_claim *c, const struct kvip_claim *winne
 	return kvip_reason_counts((enum kvip_reason)c->reason) ? 1 : 2;
 }
 
+int kvip_claim_shown_cmp(const struct kvip_claim *a, const struct kvip_claim *b,
+			 const struct kvip_claim *winner)
+{
+	int c = claim_rank(a, winner) - claim_rank(b, winner);
+
+	return c ? c : kvip_claim_cmp(a, b);
+}
+
 static int claim_sort_cmp(const void *a, const void *b, void *winner)
 {
-	const struct kvip_claim *x = *(const struct kvip_claim *const *)a;
-	const struct kvip_claim *y = *(const struct kvip_claim *const *)b;
-	int c = claim_rank(x, winner) - claim_rank(y, winner);
-
-	return c ? c : kvip_claim_cmp(x, y);
+	return kvip_claim_shown_cmp(*(const struct kvip_claim *const *)a,
+				    *(const struct kvip_claim *const *)b, winner);
 }
 
 /* The views of all claims of @vip; *@n is 0 without memory. */

@@ -235,9 +235,9 @@ static bool lacks_self(const struct kvip_cluster *c)
 	return self && c->live && !kvip_cache_find(c->cache, KVIP_KIND_NODE, "", self);
 }
 
-static struct kvip_cluster_view view_cluster(const struct kvip_engine_cluster *ec)
+struct kvip_cluster_view kvip_engine_view_cluster(struct kvip_cluster *c)
 {
-	const struct kvip_cluster *c = &ec->c;
+	const struct kvip_engine_cluster *ec = kvip_engine_of(c);
 	struct kvip_cluster_view v = { .name = c->name,
 				       .state = cluster_state(ec),
 				       .cilium_unknown = c->live && c->configured->from_cilium &&
@@ -273,7 +273,7 @@ void kvip_engine_each_cluster(struct kvip_engine *e, kvip_cluster_fn *fn, void *
 
 		if (c->removed)
 			continue;
-		v = view_cluster(kvip_engine_of(c));
+		v = kvip_engine_view_cluster(c);
 		if (!fn(ctx, &v))
 			break;
 	}

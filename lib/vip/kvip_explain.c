@@ -2,13 +2,15 @@
 /*
  * DOC: the writer of explanations, and the reconciler's part of them. Thread: T0.
  *
- * Text:
+ * Text, broken at WIDTH columns; an object is named where the talk comes to it:
  *     192.168.77.128
- *       [ok] range        vip-range 192.168.77.0/24
- *       [NO] selection    no advertise block selects it
- *              web        label mdhlabs-bgp is not there
- *            do: ...
+ *       [ok] claim         it is the load-balancer address (lab, Service prod/web)
+ *       [ok] range         vip-range 192.168.77.0/24
+ *       [NO] selection     no advertise block selects it
+ *                          do: ...
+ *          web             mdhlabs-bgp=enable: there is no such label
  *     => selection: no advertise block selects it
+ *        do: ...
  */
 #include "vip/kvip_explain.h"
 
@@ -16,6 +18,9 @@
 #include <string.h>
 
 #define TEXT_STRLEN 512
+#define WIDTH       80
+#define STEP_COLUMN 21 /* where texts of steps and of details begin */
+#define END_COLUMN  3  /* the last words */
 
 static const struct {
 	const char *word, *sign;
@@ -30,6 +35,7 @@ void kvip_explain_begin(struct kvip_explain *x, const char *subject, bool json,
 {
 	memset(x, 0, sizeof(*x));
 	x->out = out;
+	snprintf(x->subject, sizeof(x->subject), "%s", subject);
 	if (!json) {
 		kvip_buf_printf(out, "%s\n", subject);
 		return;
@@ -54,15 +60,53 @@ static void close_step(struct kvip_explain *x)
 void kvip_explain_topic(struct kvip_explain *x, const struct kvip_addr *a)
 {
 	kvip_addr_render(a, x->address);
-	if (!x->json)
+	x->named[0] = x->cluster[0] = x->block[0] = '\0';
+	if (!x->json && strcmp(x->subject, x->address) != 0)
 		kvip_buf_printf(x->out, " %s\n", x->address);
+}
+
+void kvip_explain_about(struct kvip_explain *x, const char *cluster, const char *block)
+{
+	if (x->aside)
+		return;
+	snprintf(x->cluster, sizeof(x->cluster), "%s", cluster);
+	snprintf(x->block, sizeof(x->block), "%s", block ? block : "");
+}
+
+/* Does @text begin with @words and a NAME? Return: its length, 0: no. */
+static size_t takes_name(const char *text, const char *words, const char *name)
+{
+	size_t n = strlen(words);
+
+	return name[0] && strncmp(text, words, n) == 0 && strncmp(text + n, "NAME", 4) == 0 ? n : 0;
+}
+
+/* A remedy as it is to be typed. */
+static const char *fill_in(const struct kvip_explain *x, const char *remedy, char *buf, size_t size)
+{
+	size_t n = 0, cluster, block;
+
+	for (; *remedy && n < size; remedy++) {
+		cluster = takes_name(remedy, " cluster ", x->cluster);
+		block = takes_name(remedy, " advertise ", x->block);
+		if (cluster || block) {
+			n += (size_t)snprintf(buf + n, size - n, "%.*s%s", (int)(cluster + block),
+					      remedy, cluster ? x->cluster : x->block);
+			remedy += cluster + block + strlen("NAME") - 1;
+		} else {
+			buf[n++] = *remedy;
+		}
+	}
+	buf[n < size ? n : size - 1] = '\0';
+	return buf;
 }
 
 static void diagnose(struct kvip_explain *x, const struct kvip_step *s, const char *text)
 {
-	if (x->diagnosed || s->mark != KVIP_MARK_NO)
+	if (x->diagnosed || x->aside || s->mark != KVIP_MARK_NO)
 		return;
 	x->diagnosed = true;
+	snprintf(x->diagnosis.address, sizeof(x->diagnosis.address), "%s", x->address);
 	snprintf(x->diagnosis.step, sizeof(x->diagnosis.step), "%s", s->step);
 	snprintf(x->diagnosis.reason, sizeof(x->diagnosis.reason), "%s",
 		 s->reason ? s->reason : "");
@@ -87,20 +131,90 @@ static void json_step(struct kvip_explain *x, const struct kvip_step *s, const c
 	x->in_step = true;
 }
 
-static void text_step(struct kvip_explain *x, const struct kvip_step *s, const char *text)
+/* A `command` is one word, to be copied. */
+static size_t word_length(const char *text)
 {
-	kvip_buf_printf(x->out, "  [%s] %-13s %s", marks[s->mark].sign, s->step, text);
-	if (s->object && s->cluster)
-		kvip_buf_printf(x->out, " (%s, %s)", s->cluster, s->object);
-	kvip_buf_puts(x->out, "\n");
-	if (s->remedy && *s->remedy)
-		kvip_buf_printf(x->out, "       do: %s\n", s->remedy);
+	const char *end = text[0] == '`' ? strchr(text + 1, '`') : NULL;
+
+	return end ? (size_t)(end - text) + strcspn(end, " ") : strcspn(text, " ");
 }
 
-void kvip_explain_step(struct kvip_explain *x, const struct kvip_step *s, const char *fmt, ...)
+/* The words of @text from @column on, broken before WIDTH; further lines begin at @indent. */
+static void put_words(struct kvip_buf *out, size_t column, size_t indent, const char *text)
 {
-	char text[TEXT_STRLEN];
+	size_t n = word_length(text);
+
+	kvip_buf_add(out, text, n);
+	for (column += n, text += n; *text; text += n) {
+		n = 1 + word_length(text + 1);
+		if (column + n > WIDTH) {
+			kvip_buf_printf(out, "\n%*s", (int)indent, "");
+			column = indent;
+			text++;
+			n--;
+		}
+		kvip_buf_add(out, text, n);
+		column += n;
+	}
+	kvip_buf_puts(out, "\n");
+}
+
+static void put_at(struct kvip_buf *out, size_t column, const char *text)
+{
+	kvip_buf_printf(out, "%*s", (int)column, "");
+	put_words(out, column, column, text);
+}
+
+static void text_remedy(struct kvip_buf *out, size_t column, const char *remedy)
+{
+	char text[TEXT_STRLEN + 4];
+
+	snprintf(text, sizeof(text), "do: %s", remedy);
+	put_at(out, column, text);
+}
+
+/* The object of a step, unless the step before it had the same. */
+static void name_object(struct kvip_explain *x, const struct kvip_step *s, char *text, size_t size)
+{
+	char named[sizeof(x->named)];
+	size_t n = strlen(text);
+
+	if (!s->object || !s->cluster)
+		return;
+	snprintf(named, sizeof(named), "%s, %s", s->cluster, s->object);
+	if (strcmp(named, x->named) == 0)
+		return;
+	memcpy(x->named, named, sizeof(named));
+	snprintf(text + n, size - n, " (%s)", named);
+}
+
+/* The remedy of the diagnosis stands where that is made, and at the end. */
+static bool repeats_diagnosis(const struct kvip_explain *x, const struct kvip_step *s)
+{
+	return x->diagnosed && strcmp(x->diagnosis.remedy, s->remedy) == 0 &&
+	       strcmp(x->diagnosis.step, s->step) != 0;
+}
+
+static void text_step(struct kvip_explain *x, const struct kvip_step *s, const char *text)
+{
+	char all[TEXT_STRLEN + sizeof(x->named)];
+
+	snprintf(all, sizeof(all), "%s", text);
+	name_object(x, s, all, sizeof(all));
+	kvip_buf_printf(x->out, "  [%s] %-13s ", marks[s->mark].sign, s->step);
+	put_words(x->out, STEP_COLUMN, STEP_COLUMN, all);
+	if (s->remedy && *s->remedy && !repeats_diagnosis(x, s))
+		text_remedy(x->out, STEP_COLUMN, s->remedy);
+}
+
+void kvip_explain_step(struct kvip_explain *x, const struct kvip_step *step, const char *fmt, ...)
+{
+	char text[TEXT_STRLEN], remedy[TEXT_STRLEN];
+	struct kvip_step filled = *step, *s = &filled;
 	va_list args;
+
+	if (step->remedy)
+		filled.remedy = fill_in(x, step->remedy, remedy, sizeof(remedy));
 
 	va_start(args, fmt);
 	vsnprintf(text, sizeof(text), fmt, args);
@@ -152,7 +266,9 @@ void kvip_explain_detail(struct kvip_explain *x, const char *name, const char *r
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	if (!x->json) {
-		kvip_buf_printf(x->out, "         %-11s %s\n", name, text);
+		kvip_buf_printf(x->out, "     %-15s ", name);
+		put_words(x->out, STEP_COLUMN + (strlen(name) > 15 ? strlen(name) - 15 : 0),
+			  STEP_COLUMN, text);
 		return;
 	}
 	if (!x->in_details)
@@ -170,6 +286,7 @@ static void json_diagnosis(struct kvip_explain *x)
 	struct kvip_jsonw *w = x->json;
 
 	kvip_jsonw_object(w, "diagnosis");
+	kvip_jsonw_string(w, "address", x->diagnosis.address[0] ? x->diagnosis.address : NULL);
 	kvip_jsonw_string(w, "step", x->diagnosis.step);
 	kvip_jsonw_string(w, "reason", x->diagnosis.reason);
 	kvip_jsonw_string(w, "text", x->diagnosis.text);
@@ -188,52 +305,70 @@ static int end_json(struct kvip_explain *x)
 	return kvip_jsonw_finish(x->json);
 }
 
+/* The address is said where the page is about several. */
+static void end_text(struct kvip_explain *x)
+{
+	const bool of_one = strcmp(x->subject, x->diagnosis.address) == 0;
+	char text[TEXT_STRLEN + 128];
+
+	if (!x->diagnosed) {
+		kvip_buf_puts(x->out, "=> nothing is in its way\n");
+		return;
+	}
+	snprintf(text, sizeof(text), "=> %s%s%s: %s", of_one ? "" : x->diagnosis.address,
+		 of_one || !x->diagnosis.address[0] ? "" : ": ", x->diagnosis.step,
+		 x->diagnosis.text);
+	put_words(x->out, 0, END_COLUMN, text);
+	if (x->diagnosis.remedy[0])
+		text_remedy(x->out, END_COLUMN, x->diagnosis.remedy);
+}
+
 int kvip_explain_end(struct kvip_explain *x)
 {
 	close_step(x);
 	if (x->json)
 		return end_json(x);
-	if (!x->diagnosed)
-		kvip_buf_puts(x->out, "=> nothing is in its way\n");
-	else if (x->diagnosis.remedy[0])
-		kvip_buf_printf(x->out, "=> %s: %s: %s\n", x->diagnosis.step, x->diagnosis.text,
-				x->diagnosis.remedy);
-	else
-		kvip_buf_printf(x->out, "=> %s: %s\n", x->diagnosis.step, x->diagnosis.text);
+	end_text(x);
 	return x->out->err;
 }
 
 /* ---- the reconciler's part ---- */
 
-static enum kvip_mark mark_of_next_hops(const struct kvip_route_view *v, uint32_t resolved,
-					uint32_t all)
+/* Is it the next hops that keep it out? */
+static bool is_about_next_hops(enum kvip_reason r)
 {
-	if (v->usable && v->usable->n)
-		return resolved == all ? KVIP_MARK_OK : KVIP_MARK_WARN;
-	return v->state == KVIP_ROUTE_WAITING || v->state == KVIP_ROUTE_STANDBY ? KVIP_MARK_UNKNOWN
-										: KVIP_MARK_NO;
+	return r == KVIP_REASON_NO_NEXT_HOP || r == KVIP_REASON_ROUTER_IS_NODE;
 }
 
-static uint32_t count_resolved(const struct kvip_route_view *v)
+static struct kvip_step next_hops_step(const struct kvip_route_view *v, uint32_t used, uint32_t all)
 {
-	return v->usable ? v->usable->n : 0;
+	const struct kvip_reason_info *none = kvip_reason_info(KVIP_REASON_NO_NEXT_HOP);
+	struct kvip_step s = { .step = "next-hops", .mark = KVIP_MARK_OK, .reason = "resolved" };
+
+	if (is_about_next_hops(v->reason)) {
+		s.mark = KVIP_MARK_NO;
+		s.reason = kvip_reason_info(v->reason)->word;
+		s.remedy = kvip_reason_info(v->reason)->remedy;
+	} else if (used && used < all) {
+		s.mark = KVIP_MARK_WARN;
+		s.reason = none->word;
+		s.remedy = none->remedy;
+	} else if (!used) { /* nothing is sent, and not for their sake */
+		s.mark = v->state == KVIP_ROUTE_WAITING ? KVIP_MARK_UNKNOWN : KVIP_MARK_NOTE;
+		s.reason = kvip_route_state_word(v->state);
+	}
+	return s;
 }
 
 static void explain_next_hops(struct kvip_recon *r, const struct kvip_route_view *v,
 			      struct kvip_explain *x)
 {
 	const struct kvip_nhset *nhs = v->want->nhs;
-	uint32_t resolved = count_resolved(v);
-	enum kvip_mark mark = mark_of_next_hops(v, resolved, nhs->n);
-	const struct kvip_reason_info *why = kvip_reason_info(
-		v->reason == KVIP_REASON_NONE ? KVIP_REASON_NO_NEXT_HOP : v->reason);
-	const struct kvip_step s = { .step = "next-hops",
-				     .mark = mark,
-				     .reason = mark == KVIP_MARK_OK ? "resolved" : why->word,
-				     .remedy = mark == KVIP_MARK_OK ? NULL : why->remedy };
+	const uint32_t used = v->usable ? v->usable->n : 0;
+	const struct kvip_step s = next_hops_step(v, used, nhs->n);
 	char a[KVIP_ADDR_STRLEN];
 
-	kvip_explain_step(x, &s, "%u of %u next hops are used", resolved, nhs->n);
+	kvip_explain_step(x, &s, "%u of %u next hops are used", used, nhs->n);
 	for (uint32_t i = 0; i < nhs->n; i++) {
 		struct kvip_nexthop_view nh = { .state = KVIP_NH_UNKNOWN };
 
@@ -256,6 +391,8 @@ static enum kvip_mark mark_of_state(enum kvip_route_state s)
 		return KVIP_MARK_NOTE;
 	case KVIP_ROUTE_WAITING:
 		return KVIP_MARK_UNKNOWN;
+	case KVIP_ROUTE_OVERDUE: /* the kernel is asked next */
+		return KVIP_MARK_WARN;
 	default:
 		return KVIP_MARK_NO;
 	}
@@ -268,8 +405,6 @@ static const char *remedy_of_state(enum kvip_route_state s)
 		return "see that zebra runs and answers";
 	case KVIP_ROUTE_SHADOWED:
 		return "that is what distances are for: remove your own static route, or let it be";
-	case KVIP_ROUTE_OVERDUE:
-		return "look at `show ip route PREFIX` in zebra, and at its log";
 	default:
 		return NULL;
 	}
@@ -277,19 +412,21 @@ static const char *remedy_of_state(enum kvip_route_state s)
 
 static void explain_zebra(const struct kvip_route_view *v, struct kvip_explain *x)
 {
+	const bool refused = v->reason != KVIP_REASON_NONE;
 	const struct kvip_reason_info *why = kvip_reason_info(v->reason);
 	const struct kvip_step s = {
 		.step = "zebra",
 		.mark = mark_of_state(v->state),
-		.reason = v->reason == KVIP_REASON_NONE ? kvip_route_state_word(v->state)
-							: why->word,
-		.remedy = v->reason == KVIP_REASON_NONE ? remedy_of_state(v->state) : why->remedy
+		.reason = refused ? why->word : kvip_route_state_word(v->state),
+		.remedy = refused ? why->remedy : remedy_of_state(v->state),
 	};
 
-	if (v->reason == KVIP_REASON_NONE)
-		kvip_explain_step(x, &s, "%s", kvip_route_state_text(v->state));
+	if (!refused && v->state == KVIP_ROUTE_SENT && v->id.table)
+		kvip_explain_step(x, &s, "sent, for table %u: zebra confirms the main table alone",
+				  v->id.table);
 	else
-		kvip_explain_step(x, &s, "%s: %s", kvip_route_state_text(v->state), why->text);
+		kvip_explain_step(x, &s, "%s",
+				  refused ? why->text : kvip_route_state_text(v->state));
 }
 
 /* Node mode: no next hop is tracked, zebra is told nothing. What bgpd's policy says is bgpd's part. */

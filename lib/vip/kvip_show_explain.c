@@ -14,6 +14,7 @@ struct asker {
 	const struct kvip_show_ctx *s;
 	kvip_explain_more_fn *more;
 	void *more_ctx;
+	const struct kvip_explain_of *of; /* the Service that is asked for */
 };
 
 static void explain_one(const struct asker *k, const struct kvip_addr *a, struct kvip_explain *x)
@@ -29,7 +30,7 @@ static void explain_one(const struct asker *k, const struct kvip_addr *a, struct
 		kvip_explain_step(x, &starting, "still starting");
 		return;
 	}
-	kvip_explain_address(k->s->engine, a, x);
+	kvip_explain_address(k->s->engine, a, k->of, x);
 	if (k->s->recon)
 		kvip_explain_route(k->s->recon, &host, x);
 	if (k->more)
@@ -40,7 +41,7 @@ int kvip_show_explain_vip(const struct kvip_show_ctx *s, const struct kvip_addr 
 			  kvip_explain_more_fn *more, void *more_ctx, bool json,
 			  struct kvip_buf *out)
 {
-	const struct asker k = { s, more, more_ctx };
+	const struct asker k = { .s = s, .more = more, .more_ctx = more_ctx };
 	char subject[KVIP_ADDR_STRLEN];
 	struct kvip_explain x;
 
@@ -53,10 +54,11 @@ int kvip_show_explain_service(const struct kvip_show_ctx *s, const char *name,
 			      kvip_explain_more_fn *more, void *more_ctx, bool json,
 			      struct kvip_buf *out)
 {
-	const struct asker k = { s, more, more_ctx };
 	const char *slash = strchr(name, '/');
 	struct kvip_addr addrs[KVIP_MAX_ADDRS];
 	char subject[400], ns[64];
+	const struct kvip_explain_of of = { ns, slash ? slash + 1 : NULL };
+	const struct asker k = { .s = s, .more = more, .more_ctx = more_ctx, .of = &of };
 	struct kvip_explain x;
 	int n, rc;
 
