@@ -129,6 +129,17 @@ static void json_matches(const struct kvip_show_job *j, const struct kvip_route_
 	kvip_jsonw_end(j->json);
 }
 
+/* 0: it is not out there today, whatever it was once. */
+static kvip_msec sent_since(const struct kvip_route_view *r)
+{
+	return r->usable || r->inject == KVIP_INJECT_BGP ? r->sent_ms : 0;
+}
+
+static kvip_msec installed_since(const struct kvip_route_view *r)
+{
+	return r->installed || r->inject == KVIP_INJECT_BGP ? r->installed_ms : 0;
+}
+
 static void json_route(const struct kvip_show_job *j, const struct kvip_route_view *r)
 {
 	struct kvip_jsonw *w = j->json;
@@ -138,8 +149,8 @@ static void json_route(const struct kvip_show_job *j, const struct kvip_route_vi
 	kvip_jsonw_string(w, "stateText", kvip_route_state_text(r->state));
 	kvip_show_json_nhset(w, "usableNextHops", r->usable);
 	kvip_show_json_nhset(w, "installedNextHops", r->installed);
-	kvip_show_json_age(j->s, w, "sentAgeSec", r->sent_ms);
-	kvip_show_json_age(j->s, w, "installedAgeSec", r->installed_ms);
+	kvip_show_json_age(j->s, w, "sentAgeSec", sent_since(r));
+	kvip_show_json_age(j->s, w, "installedAgeSec", installed_since(r));
 	kvip_jsonw_uint(w, "sweptCount", r->swept);
 	json_matches(j, r);
 }
@@ -197,6 +208,7 @@ static void text_cilium(struct kvip_buf *out, const struct kvip_claim_view *c)
 
 static void text_claim(const struct kvip_show_job *j, const struct kvip_claim_view *c, bool first)
 {
+	const struct kvip_reason_info *why = kvip_reason_info(c->reason);
 	struct kvip_buf *out = j->out;
 
 	kvip_buf_printf(out, "  %-11s %s %s %s/%s", first ? "claimed by" : "and by", c->cluster,
@@ -208,12 +220,13 @@ static void text_claim(const struct kvip_show_job *j, const struct kvip_claim_vi
 		kvip_buf_printf(out, ", advertise %s", c->advertise);
 	if (c->selected_by)
 		kvip_buf_printf(out, " by %s", c->selected_by);
-	kvip_buf_puts(out, ")\n              ");
-	kvip_show_sentence(out, c->reason);
+	kvip_buf_printf(out, ")\n              %s", why->text);
 	if (c->winner)
-		kvip_buf_printf(out, ": %s", c->winner);
-	kvip_buf_printf(out,
-			"\n              externalTrafficPolicy %s, %u of %u endpoints usable\n",
+		kvip_buf_printf(out, " (%s)", c->winner);
+	kvip_buf_printf(out, "%s%s\n", why->remedy[0] ? ": " : "", why->remedy);
+	if (c->endpoints_known)
+		kvip_buf_printf(
+			out, "              externalTrafficPolicy %s, %u of %u endpoints usable\n",
 			c->local ? "Local" : "Cluster", c->endpoints_usable, c->endpoints_total);
 	text_cilium(out, c);
 	if (c->warning != KVIP_REASON_NONE) {
@@ -266,10 +279,26 @@ static void text_announced(const struct kvip_show_job *j, const struct kvip_rout
 				kvip_show_since(j->s, r->installed_ms, age));
 }
 
+static void text_times(const struct kvip_show_job *j, const struct kvip_route_view *r)
+{
+	char age[KVIP_AGE_STRLEN];
+
+	if (!sent_since(r))
+		return;
+	kvip_buf_printf(j->out, "  %-11s %s", "sent since",
+			kvip_show_since(j->s, sent_since(r), age));
+	if (installed_since(r))
+		kvip_buf_printf(j->out, ", confirmed since %s",
+				kvip_show_since(j->s, installed_since(r), age));
+	if (r->swept)
+		kvip_buf_printf(j->out, "; removed by somebody else and sent again %u times",
+				r->swept);
+	kvip_buf_puts(j->out, "\n");
+}
+
 static void text_route(const struct kvip_show_job *j, const struct kvip_show_both *b)
 {
 	const struct kvip_route *r = kvip_show_both_decided(b);
-	char age[KVIP_AGE_STRLEN];
 
 	if (b->route && b->route->inject == KVIP_INJECT_BGP) {
 		text_announced(j, b->route);
@@ -285,14 +314,7 @@ static void text_route(const struct kvip_show_job *j, const struct kvip_show_bot
 				r->id.distance);
 	if (!b->route)
 		return;
-	kvip_buf_printf(j->out, "  %-11s %s", "sent since",
-			kvip_show_since(j->s, b->route->sent_ms, age));
-	kvip_buf_printf(j->out, ", confirmed since %s",
-			kvip_show_since(j->s, b->route->installed_ms, age));
-	if (b->route->swept)
-		kvip_buf_printf(j->out, "; removed by somebody else and sent again %u times",
-				b->route->swept);
-	kvip_buf_puts(j->out, "\n");
+	text_times(j, b->route);
 	if (each_match(j, b->route, text_match))
 		kvip_buf_puts(j->out, "\n");
 }
@@ -323,7 +345,7 @@ void kvip_show_both_detail(const struct kvip_show_job *j, const struct kvip_show
 
 	kvip_buf_printf(j->out, "%s: %s\n", kvip_prefix_render(&b->prefix, prefix),
 			state_text(j, b));
-	if (kvip_show_both_why(b) != KVIP_REASON_NONE) {
+	if (kvip_reason_info(kvip_show_both_why(b))->level != KVIP_LEVEL_OK) {
 		kvip_buf_printf(j->out, "  %-11s ", "why");
 		kvip_show_sentence(j->out, kvip_show_both_why(b));
 		kvip_buf_puts(j->out, "\n");

@@ -54,8 +54,14 @@ static void text_claim(struct show *sh, const struct kvip_claim_view *c)
 	kvip_columns_cell(sh->table, "%s", c->addr ? kvip_addr_render(c->addr, addr) : "");
 	kvip_columns_cell(sh->table, "%s", c->advertise ? c->advertise : "");
 	kvip_columns_cell(sh->table, "%s", c->local ? "Local" : "Cluster");
-	kvip_columns_cell(sh->table, "%u/%u", c->endpoints_usable, c->endpoints_total);
-	kvip_columns_cell(sh->table, "%u", c->nhs ? c->nhs->n : 0);
+	if (c->endpoints_known)
+		kvip_columns_cell(sh->table, "%u/%u", c->endpoints_usable, c->endpoints_total);
+	else
+		kvip_columns_cell(sh->table, "-");
+	if (c->endpoints_known || c->nhs)
+		kvip_columns_cell(sh->table, "%u", c->nhs ? c->nhs->n : 0);
+	else
+		kvip_columns_cell(sh->table, "-");
 	cell_why(sh, c);
 }
 

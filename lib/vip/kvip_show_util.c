@@ -183,6 +183,17 @@ static void json_cilium(struct kvip_jsonw *w, const struct kvip_claim_view *c)
 		kvip_jsonw_int(w, "localPreference", c->local_preference);
 }
 
+static void json_endpoints(struct kvip_jsonw *w, const struct kvip_claim_view *c)
+{
+	if (c->endpoints_known) {
+		kvip_jsonw_uint(w, "endpointsUsable", c->endpoints_usable);
+		kvip_jsonw_uint(w, "endpoints", c->endpoints_total);
+	} else {
+		kvip_jsonw_null(w, "endpointsUsable");
+		kvip_jsonw_null(w, "endpoints");
+	}
+}
+
 void kvip_show_json_claim(const struct kvip_show_ctx *s, struct kvip_jsonw *w,
 			  const struct kvip_claim_view *c)
 {
@@ -204,8 +215,7 @@ void kvip_show_json_claim(const struct kvip_show_ctx *s, struct kvip_jsonw *w,
 	kvip_jsonw_string(w, "trafficPolicy", c->local ? "Local" : "Cluster");
 	kvip_jsonw_string(w, "externalTrafficPolicy", c->external_local ? "Local" : "Cluster");
 	kvip_jsonw_string(w, "internalTrafficPolicy", c->internal_local ? "Local" : "Cluster");
-	kvip_jsonw_uint(w, "endpointsUsable", c->endpoints_usable);
-	kvip_jsonw_uint(w, "endpoints", c->endpoints_total);
+	json_endpoints(w, c);
 	kvip_show_json_nhset(w, "nextHops", c->nhs);
 	json_cilium(w, c);
 	if (c->created_s && s->wall)

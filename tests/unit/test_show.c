@@ -74,6 +74,7 @@ static struct kvip_claim_view claim(const char *name, const struct kvip_addr *a,
 		.source = a ? "load-balancer" : NULL,
 		.nhs = reason == KVIP_REASON_SELECTED ? three : NULL,
 		.created_s = WALL - 3600,
+		.endpoints_known = reason != KVIP_REASON_NOT_SELECTED,
 		.endpoints_usable = 2,
 		.endpoints_total = 3,
 	};
