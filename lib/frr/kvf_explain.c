@@ -26,25 +26,72 @@ static int ask_kernel(const struct kvip_prefix *p, struct kvf_rib_route *route)
 	return rc;
 }
 
-static void explain_kernel(const struct kvip_prefix *p, struct kvip_explain *x)
+static void where_to_look(const struct kvip_prefix *p, const char *and, char *buf, size_t size)
+{
+	char prefix[KVIP_PREFIX_STRLEN];
+
+	snprintf(buf, size, "see `show %s route %s`, %s",
+		 p->addr.family == KVIP_IPV4 ? "ip" : "ipv6", kvip_prefix_render(p, prefix), and);
+}
+
+/* zebra puts ours in as static. */
+static void say_present(const struct kvip_prefix *p, const struct kvf_rib_route *route,
+			struct kvip_explain *x)
 {
 	struct kvip_step s = { .step = "kernel", .reason = "present" };
+	const bool ours = route->protocol == KVF_RIB_STATIC;
+	char remedy[160], word[8];
+
+	if (!ours) {
+		where_to_look(p, "and who has put it there", remedy, sizeof(remedy));
+		s.mark = x->diagnosed ? KVIP_MARK_NOTE : KVIP_MARK_NO;
+		s.reason = "other-route";
+		s.remedy = remedy;
+	}
+	kvip_explain_step(x, &s, "the kernel has %s route: %s, %zu next hops",
+			  ours ? "the" : "somebody else's", kvf_rib_protocol(route->protocol, word),
+			  route->n);
+}
+
+/* What was refused earlier on the way is rightly not there. */
+static void say_absent(const struct kvip_prefix *p, struct kvip_explain *x)
+{
+	struct kvip_step s = { .step = "kernel", .mark = KVIP_MARK_NOTE, .reason = "absent" };
+	char remedy[160];
+
+	if (!x->diagnosed) {
+		where_to_look(p, "and zebra's log", remedy, sizeof(remedy));
+		s.mark = KVIP_MARK_NO;
+		s.remedy = remedy;
+	}
+	kvip_explain_step(x, &s, "the kernel has no route of exactly this prefix");
+}
+
+static void explain_kernel(const struct kvip_prefix *p, struct kvip_explain *x)
+{
+	const struct kvip_step unknown = { .step = "kernel",
+					   .mark = KVIP_MARK_UNKNOWN,
+					   .reason = "unknown" };
 	struct kvf_rib_route route;
 	int rc = ask_kernel(p, &route);
-	char word[8];
 
-	if (rc > 0) {
-		kvip_explain_step(x, &s, "the kernel has the route: %s, %zu next hops",
-				  kvf_rib_protocol(route.protocol, word), route.n);
-		return;
-	}
-	/* what was refused earlier on the way is rightly not there */
-	s.mark = rc < 0 ? KVIP_MARK_UNKNOWN : x->diagnosed ? KVIP_MARK_NOTE : KVIP_MARK_NO;
-	s.reason = rc < 0 ? "unknown" : "absent";
-	if (rc < 0)
-		kvip_explain_step(x, &s, "the kernel did not answer: %s", strerror(-rc));
+	if (rc > 0)
+		say_present(p, &route, x);
+	else if (rc == 0)
+		say_absent(p, x);
 	else
-		kvip_explain_step(x, &s, "the kernel has no route of exactly this prefix");
+		kvip_explain_step(x, &unknown, "the kernel did not answer: %s", strerror(-rc));
+}
+
+/* `table N`: the kernel cannot be asked for another table's routes by address, bgpd is told nothing. */
+static void explain_other_table(uint32_t table, struct kvip_explain *x)
+{
+	const struct kvip_step s = { .step = "kernel",
+				     .mark = KVIP_MARK_NOTE,
+				     .reason = "other-table" };
+
+	kvip_explain_step(x, &s, "it goes to table %u and to no peer: `ip route show table %u`",
+			  table, table);
 }
 
 static void explain_elsewhere(struct kvip_explain *x)
@@ -61,12 +108,16 @@ static void explain_elsewhere(struct kvip_explain *x)
 void kvf_explain_more(void *ctx, const struct kvip_prefix *p, struct kvip_explain *x)
 {
 	struct kvip_route_view v;
+	const bool known = kvf_host_recon() && kvip_recon_find(kvf_host_recon(), 0, p, &v);
 
 	(void)ctx;
-	if (kvf_host_recon() && kvip_recon_find(kvf_host_recon(), 0, p, &v) &&
-	    v.inject == KVIP_INJECT_BGP) {
+	if (known && v.inject == KVIP_INJECT_BGP) {
 		if (explain_bgp && kvip_explain_goes_to_bgp(&v))
 			explain_bgp(p, x);
+		return;
+	}
+	if (known && v.id.table) {
+		explain_other_table(v.id.table, x);
 		return;
 	}
 	explain_kernel(p, x);

@@ -29,7 +29,7 @@ static const struct {
 } protocols[] = {
 	{ 2, "kernel" },  { 3, "boot" },    { 4, "static" },  { 11, "zebra" },
 	{ 186, "bgp" },   { 187, "isis" },  { 188, "ospf" },  { 189, "rip" },
-	{ 190, "ripng" }, { 192, "eigrp" }, { 194, "sharp" }, { 196, "static" },
+	{ 190, "ripng" }, { 192, "eigrp" }, { 194, "sharp" }, { KVF_RIB_STATIC, "static" },
 };
 
 const char *kvf_rib_protocol(uint8_t protocol, char buf[8])

@@ -9,6 +9,9 @@
 #include "base/kvip_err.h"
 #include "base/kvip_limits.h"
 
+/* Static routes of FRR, so ours, too: RTPROT_ZSTATIC in zebra/rt_netlink.h. */
+#define KVF_RIB_STATIC 196
+
 struct kvf_rib {
 	int fd;
 	uint32_t sequence;
