@@ -69,12 +69,27 @@ static const char *entry_text(const struct prefix_list_entry *e, char buf[NAME_S
 	return buf;
 }
 
+/* The entry, before the one that decides (@by; NULL: the end does), that holds the address and would
+ * permit it if it took host routes. */
+static const struct prefix_list_entry *forgotten_ge(const struct asking *q,
+						    const struct prefix_list *l,
+						    const struct prefix_list_entry *by)
+{
+	const struct prefix_list_entry *e;
+
+	if (by && by->type == PREFIX_PERMIT)
+		return NULL;
+	for (e = l->head; e && e != by; e = e->next)
+		if (e->type == PREFIX_PERMIT && prefix_match(&e->prefix, &q->p))
+			return e;
+	return NULL;
+}
+
 /* How a prefix-list judges the VIP, and by which entry. */
 static void describe_plist(struct asking *q, afi_t afi, const char *name)
 {
 	struct prefix_list *l = prefix_list_lookup(afi, name);
-	const struct prefix_list_entry *e = NULL, *cover = NULL;
-	enum prefix_list_type verdict;
+	const struct prefix_list_entry *e = NULL, *cover;
 	char text[NAME_STRLEN];
 
 	if (!l) {
@@ -82,28 +97,83 @@ static void describe_plist(struct asking *q, afi_t afi, const char *name)
 				    "prefix-list %s does not exist: it matches nothing", name);
 		return;
 	}
-	verdict = prefix_list_apply_ext(l, &e, &q->p, false);
-	for (cover = e ? NULL : l->head; cover; cover = cover->next)
-		if (cover->type == PREFIX_PERMIT && prefix_match(&cover->prefix, &q->p))
-			break;
+	prefix_list_apply_ext(l, &e, &q->p, false);
 	if (e)
-		kvip_explain_detail(q->x, name, verdict == PREFIX_PERMIT ? "permit" : "deny",
+		kvip_explain_detail(q->x, name, e->type == PREFIX_PERMIT ? "permit" : "deny",
 				    "prefix-list %s seq %lld %s %s", name, (long long)e->seq,
-				    verdict == PREFIX_PERMIT ? "permits" : "denies",
+				    e->type == PREFIX_PERMIT ? "permits" : "denies",
 				    entry_text(e, text));
 	else
 		kvip_explain_detail(q->x, name, "no-entry",
 				    "prefix-list %s has no entry that matches %s", name, q->prefix);
-	if (!cover && e && verdict != PREFIX_PERMIT)
-		for (cover = l->head; cover && cover != e; cover = cover->next)
-			if (cover->type == PREFIX_PERMIT && prefix_match(&cover->prefix, &q->p))
-				break;
-	if (cover && cover != e)
+	cover = forgotten_ge(q, l, e);
+	if (cover)
 		kvip_explain_detail(
 			q->x, name, "prefix-length",
 			"seq %lld permit %s holds the address, but without `ge %u` it matches no host route",
-			(long long)cover->seq, entry_text(cover, text),
-			q->afi == AFI_IP ? 32u : 128u);
+			(long long)cover->seq, entry_text(cover, text), q->p.prefixlen);
+}
+
+/* ---- what is wrong with a route-map in which no entry matches ---- */
+
+struct hint {
+	char text[256], remedy[256];
+};
+
+static bool hint_plist(const struct asking *q, const char *name, struct hint *h)
+{
+	const char *ip = q->afi == AFI_IP ? "ip" : "ipv6";
+	const struct prefix_list_entry *e = NULL, *cover;
+	struct prefix_list *l = prefix_list_lookup(q->afi, name);
+	char range[PREFIX2STR_BUFFER];
+
+	if (!l) {
+		snprintf(h->text, sizeof(h->text), "prefix-list %.128s does not exist", name);
+		snprintf(h->remedy, sizeof(h->remedy), "`%s prefix-list %.128s permit RANGE ge %u`",
+			 ip, name, q->p.prefixlen);
+		return true;
+	}
+	prefix_list_apply_ext(l, &e, &q->p, false);
+	cover = forgotten_ge(q, l, e);
+	if (!cover)
+		return false;
+	prefix2str(&cover->prefix, range, sizeof(range));
+	snprintf(h->text, sizeof(h->text), "prefix-list %.100s permits %s, but no host route in it",
+		 name, range);
+	snprintf(h->remedy, sizeof(h->remedy), "`%s prefix-list %.100s seq %lld permit %s ge %u`",
+		 ip, name, (long long)cover->seq, range, q->p.prefixlen);
+	return true;
+}
+
+/* An entry for the other family does not match, and need not. */
+static bool is_for_other_family(const struct asking *q, const struct route_map_index *i)
+{
+	const struct route_map_rule *r;
+	afi_t afi;
+
+	for (r = i->match_list.head; r; r = r->next) {
+		afi = bgp_kubevip_plist_family(r);
+		if (afi != AFI_MAX && afi != q->afi)
+			return true;
+	}
+	return false;
+}
+
+/* Rule @r of entry @i does not match: the first of which there is something to say. */
+static void note_hint(const struct asking *q, const struct route_map_index *i,
+		      const struct route_map_rule *r, struct hint *h)
+{
+	if (h->text[0] || i->type != RMAP_PERMIT || !r->rule_str || is_for_other_family(q, i))
+		return;
+	if (bgp_kubevip_plist_family(r) == q->afi && hint_plist(q, r->rule_str, h))
+		return;
+	if (strcmp(r->cmd->str, "tag") != 0)
+		return;
+	snprintf(h->text, sizeof(h->text), "entry %d takes tag %.16s, it has tag %u", i->pref,
+		 r->rule_str, q->tag);
+	snprintf(h->remedy, sizeof(h->remedy),
+		 "`match tag %u` in entry %d, or `kubevip cluster NAME advertise NAME tag %.16s`",
+		 q->tag, i->pref, r->rule_str);
 }
 
 static const char *result_word(enum route_map_cmd_result_t r)
@@ -123,8 +193,9 @@ static const char *result_word(enum route_map_cmd_result_t r)
 struct trial {
 	struct asking *q;
 	struct bgp_path_info *path;
-	bool aloud; /* rule by rule */
-	int depth;  /* of calls */
+	bool aloud;        /* rule by rule */
+	int depth;         /* of calls */
+	struct hint *hint; /* NULL: not asked for */
 };
 
 static const char *entry_name(const struct trial *t, const struct route_map_index *i,
@@ -145,10 +216,8 @@ static void describe_rule(struct trial *t, const char *entry, const struct route
 	kvip_explain_detail(q->x, entry, res == RMAP_NOMATCH ? "no-match" : "match",
 			    "match %s %s: %s", r->cmd->str, r->rule_str ? r->rule_str : "",
 			    result_word(res));
-	if (strcmp(r->cmd->str, "ip address prefix-list") == 0 && q->afi == AFI_IP)
-		describe_plist(q, AFI_IP, r->rule_str);
-	if (strcmp(r->cmd->str, "ipv6 address prefix-list") == 0 && q->afi == AFI_IP6)
-		describe_plist(q, AFI_IP6, r->rule_str);
+	if (bgp_kubevip_plist_family(r) == q->afi)
+		describe_plist(q, q->afi, r->rule_str);
 }
 
 /* One entry's rules, all of which must hold. */
@@ -162,6 +231,8 @@ static enum route_map_cmd_result_t match_entry(struct trial *t, const struct rou
 
 		if (t->aloud)
 			describe_rule(t, entry_name(t, i, name), r, res);
+		if (res == RMAP_NOMATCH && t->hint && !t->depth)
+			note_hint(t->q, i, r, t->hint);
 		if (res == RMAP_NOMATCH || (res == RMAP_MATCH && all == RMAP_NOOP))
 			all = res;
 		if (all == RMAP_NOMATCH && !t->aloud)
@@ -231,13 +302,14 @@ static bool try_map(struct trial *t, const struct route_map *map, struct route_m
 	return permits;
 }
 
-/* With a path as redistribution makes it, for as long as the route-map is asked. */
-static bool ask_map(struct asking *q, const struct route_map *map, bool aloud,
+/* With a path as redistribution makes it, for as long as the route-map is asked. Without @hint rule
+ * by rule, aloud. */
+static bool ask_map(struct asking *q, const struct route_map *map, struct hint *hint,
 		    struct route_map_index **by)
 {
 	struct attr attr, tried;
 	struct bgp_path_info path = { .peer = q->bgp->peer_self, .attr = &tried };
-	struct trial t = { .q = q, .path = &path, .aloud = aloud };
+	struct trial t = { .q = q, .path = &path, .aloud = !hint, .hint = hint };
 	bool permits;
 
 	bgp_attr_default_set(&attr, q->bgp, BGP_ORIGIN_INCOMPLETE);
@@ -256,31 +328,45 @@ static bool ask_map(struct asking *q, const struct route_map *map, bool aloud,
 	return permits;
 }
 
+static void say_denied(struct asking *q, const char *name, const struct route_map_index *by,
+		       const struct hint *h)
+{
+	struct kvip_step s = { .step = "route-map", .mark = KVIP_MARK_NO, .object = q->instance };
+	char remedy[80];
+
+	if (!by) {
+		s.reason = "no-entry-matches";
+		s.remedy = h->text[0] ? h->remedy
+				      : "let one of its entries match: each has a condition that "
+					"does not hold";
+		kvip_explain_step(q->x, &s, "route-map %s has no entry that matches: %s", name,
+				  h->text[0] ? h->text : "its end denies");
+		return;
+	}
+	if (by->type == RMAP_PERMIT)
+		snprintf(remedy, sizeof(remedy), "see the route-map that entry %d calls", by->pref);
+	else
+		snprintf(remedy, sizeof(remedy), "let entry %d match less, or remove it", by->pref);
+	s.reason = "denied-by-entry";
+	s.remedy = remedy;
+	kvip_explain_step(q->x, &s, "route-map %s denies it by entry %d", name, by->pref);
+}
+
 static void explain_map(struct asking *q, const char *name, const struct route_map *map)
 {
+	const struct kvip_step ok = { .step = "route-map",
+				      .reason = "permitted",
+				      .object = q->instance };
+	struct hint hint = { .text = "" };
 	struct route_map_index *by;
-	const bool passes = ask_map(q, map, false, &by);
-	const struct kvip_step s = {
-		.step = "route-map",
-		.mark = passes ? KVIP_MARK_OK : KVIP_MARK_NO,
-		.reason = passes ? "permitted"
-			  : by   ? "denied-by-entry"
-				 : "no-entry-matches",
-		.remedy = passes ? NULL
-				 : "see below which condition does not hold; a prefix-list needs "
-				   "`ge 32` (IPv6: `ge 128`), `match tag` the tag of the advertise "
-				   "block",
-		.object = q->instance
-	};
 
-	if (by)
-		kvip_explain_step(q->x, &s, "route-map %s %s it by entry %d", name,
-				  passes ? "permits" : "denies", by->pref);
-	else if (passes)
-		kvip_explain_step(q->x, &s, "route-map %s: no entry is about it", name);
+	if (!ask_map(q, map, &hint, &by))
+		say_denied(q, name, by, &hint);
+	else if (by)
+		kvip_explain_step(q->x, &ok, "route-map %s permits it by entry %d", name, by->pref);
 	else
-		kvip_explain_step(q->x, &s, "route-map %s: no entry matches, its end denies", name);
-	(void)ask_map(q, map, true, &by);
+		kvip_explain_step(q->x, &ok, "route-map %s: no entry is about it", name);
+	(void)ask_map(q, map, NULL, &by);
 }
 
 static bool explain_redistribution(struct asking *q)
@@ -299,7 +385,10 @@ static bool explain_redistribution(struct asking *q)
 	}
 	s.mark = red->rmap.name ? KVIP_MARK_OK : KVIP_MARK_WARN;
 	s.reason = red->rmap.name ? "redistributed" : "no-route-map";
-	s.remedy = red->rmap.name ? NULL : "without a route-map your own static routes go out too";
+	s.remedy =
+		red->rmap.name
+			? NULL
+			: "`redistribute static route-map NAME`: without one your own static routes go out, too";
 	kvip_explain_step(q->x, &s, "%s redistributes static in %s", q->instance,
 			  family_words(q->afi));
 	if (!red->rmap.name)
@@ -362,13 +451,15 @@ static void explain_peer(struct asking *q, struct peer *peer, struct bgp_dest *d
 	const bool up = peer_established(peer);
 	const bool sent = up && dest && bgp_adj_out_lookup(peer, dest, 0);
 	struct kvip_step s = { .step = "peer", .object = peer->host };
+	char remedy[160];
 
 	if (!peer->afc[q->afi][SAFI_UNICAST])
 		return;
 	s.mark = sent ? KVIP_MARK_OK : KVIP_MARK_NO;
 	s.reason = sent ? "sent" : up ? "not-sent" : "session-down";
 	if (!up) {
-		s.remedy = "see `show bgp neighbors`";
+		snprintf(remedy, sizeof(remedy), "see `show bgp neighbors %.64s`", peer->host);
+		s.remedy = remedy;
 		kvip_explain_step(q->x, &s, "the session with %s is not established", peer->host);
 	} else if (!sent) {
 		s.remedy = "see the neighbour's outbound filters, or why it is the path's source";
@@ -376,7 +467,10 @@ static void explain_peer(struct asking *q, struct peer *peer, struct bgp_dest *d
 	} else if (q->next_hop && bgp_kubevip_tells_node(peer, q->afi, q->next_hop)) {
 		s.mark = KVIP_MARK_WARN;
 		s.reason = "third-party-next-hop";
-		s.remedy = "`neighbor X next-hop-self`: else one node gets all of the traffic";
+		snprintf(remedy, sizeof(remedy),
+			 "`neighbor %.64s next-hop-self`: else one node gets all of the traffic",
+			 peer->host);
+		s.remedy = remedy;
 		kvip_explain_step(q->x, &s, "sent to %s with a node's address as next hop",
 				  peer->host);
 	} else {

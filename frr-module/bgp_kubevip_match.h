@@ -59,6 +59,8 @@ void bgp_kubevip_deleted_init(void);
 /** bgp_kubevip_policy_check - findings about bgpd's route-maps, prefix-lists and neighbours
  *  (bgp_kubevip_policy.c). */
 void bgp_kubevip_policy_check(kvf_check_say *say, void *ctx);
+/** bgp_kubevip_plist_family - whose prefix-list a rule names; AFI_MAX: it names none. */
+afi_t bgp_kubevip_plist_family(const struct route_map_rule *r);
 struct peer;
 /** bgp_kubevip_tells_node - is @peer told the node @next_hop of a VIP, not this router? NULL: it is
  *  not known which one. */

@@ -38,8 +38,7 @@ struct telling {
 	const struct kvip_addr *node[AFI_MAX]; /* a next hop of some VIP */
 };
 
-/* The family whose prefix-list a rule names; AFI_MAX: it names none. */
-static afi_t plist_family(const struct route_map_rule *r)
+afi_t bgp_kubevip_plist_family(const struct route_map_rule *r)
 {
 	if (!r->rule_str)
 		return AFI_MAX;
@@ -54,7 +53,7 @@ static void check_lists(const struct telling *t, const struct route_map_index *e
 	char text[TEXT_STRLEN];
 
 	for (r = entry->match_list.head; r; r = r->next) {
-		afi_t afi = plist_family(r);
+		afi_t afi = bgp_kubevip_plist_family(r);
 
 		if (afi == AFI_MAX || prefix_list_lookup(afi, r->rule_str))
 			continue;
@@ -112,7 +111,7 @@ static void check_redistribution(const struct telling *t, afi_t afi, const struc
 		for (r = entry->match_list.head; r; r = r->next) {
 			const struct prefix_list *l;
 
-			if (entry->type != RMAP_PERMIT || plist_family(r) != afi)
+			if (entry->type != RMAP_PERMIT || bgp_kubevip_plist_family(r) != afi)
 				continue;
 			l = prefix_list_lookup(afi, r->rule_str);
 			if (!l || !permits_no_host(l, host))
