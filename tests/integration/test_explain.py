@@ -6,10 +6,12 @@ so: the tests about bgpd's side are the module's only.
 
 from __future__ import annotations
 
+import re
+
 from tests.fakeapi import objects
 from tests.lab import poll
 
-from .faillab import UPSTREAM, VIP, Scene, web
+from .faillab import UPSTREAM, VIP, Scene, TypedRoutes, prefix_of, web
 from .shells import module_only
 
 ADDRESS = VIP.partition("/")[0]
@@ -44,17 +46,25 @@ def diagnosis(scene: Scene, what: str = f"vip {ADDRESS}") -> tuple[str, str] | N
     return found and (found["step"], found["reason"])
 
 
-def wait_diagnosis(scene: Scene, expected: tuple[str, str] | None, what: str = "") -> dict:
+def wait_diagnosis(
+    scene: Scene, expected: tuple[str, str] | None, what: str = "", deadline: float = 15
+) -> dict:
     """Return the answer when it says so."""
     what = what or f"vip {ADDRESS}"
     poll(
         lambda: diagnosis(scene, what) == expected,
-        10,
+        deadline,
         f"{what}: {expected}",
     )
     answer = explain(scene, what)
     assert expected is None or answer["diagnosis"]["text"]
     return answer
+
+
+def remedy(answer: dict) -> str:
+    """The command that the diagnosis says is to be typed."""
+    (command,) = re.findall("`(.*)`", answer["diagnosis"]["remedy"])
+    return command
 
 
 def test_nothing_is_in_its_way(watched: Scene) -> None:
@@ -132,7 +142,9 @@ def test_prefix_list_of_the_cluster_without_ge(watched: Scene) -> None:
     )
     watched.type("kubevip cluster lab prefix-list SEED")
     answer = wait_diagnosis(watched, ("prefix-list", "prefix-list-denies"))
-    assert "ge 32" in answer["diagnosis"]["remedy"]
+    assert ("SEED", "prefix-length") in details(answer, "prefix-list")
+    watched.r1.vty(lists, "configure terminal", remedy(answer))
+    wait_diagnosis(watched, None)
     watched.type("no kubevip cluster lab prefix-list")
     watched.r1.vty(lists, "configure terminal", "no ip prefix-list SEED")
     wait_diagnosis(watched, None)
@@ -147,6 +159,82 @@ def test_next_hops_do_not_resolve(watched: Scene) -> None:
     )
     watched.lab.set_cable("r1", True)
     wait_diagnosis(watched, None)
+
+
+def test_flushed(watched: Scene) -> None:
+    """An order of the operator: nothing is wrong with the next hops."""
+    watched.order("kubevip flush")
+    answer = wait_diagnosis(watched, ("zebra", "flushed"))
+    assert set(details(answer, "next-hops")) == {(a, "connected") for a, _ in watched.hops()}
+    watched.order(remedy(answer))
+    wait_diagnosis(watched, None)
+
+
+def test_a_route_of_the_operator(watched: Scene, operator: TypedRoutes) -> None:
+    """With our distance it is not overwritten, with a better one it is preferred."""
+    operator.add(f"ip route {VIP} {UPSTREAM} 15")
+    wait_diagnosis(watched, ("zebra", "operator-route-same-distance"))
+    operator.remove(f"ip route {VIP} {UPSTREAM} 15")
+    wait_diagnosis(watched, None)
+    operator.add(f"ip route {VIP} {UPSTREAM}")
+    wait_diagnosis(watched, ("zebra", "shadowed"))
+    operator.remove(f"ip route {VIP} {UPSTREAM}")
+    wait_diagnosis(watched, None)
+
+
+def test_a_route_in_the_kernel(watched: Scene) -> None:
+    """Of no daemon of FRR: zebra prefers it, and does not say so. The kernel does."""
+    vip = prefix_of(130)
+    what = f"vip {vip.partition('/')[0]}"
+    watched.r1.space.ip(f"route add {vip} via {UPSTREAM}")
+    watched.add(vip, wait=False)
+    wait_diagnosis(watched, ("kernel", "other-route"), what)
+    watched.r1.space.ip(f"route del {vip} via {UPSTREAM}")
+    watched.wait_up(vip)
+    wait_diagnosis(watched, None, what)
+
+
+def test_a_table_of_its_own(watched: Scene) -> None:
+    """`table N` is for the kernel alone: that bgpd and the main table do not have it is right."""
+    watched.type("kubevip cluster lab advertise web table 100")
+    poll(
+        lambda: [s["reason"] for s in steps(explain(watched), "kernel")] == ["other-table"],
+        15,
+        "it goes to table 100",
+    )
+    answer = wait_diagnosis(watched, None)
+    assert not steps(answer, "bgp")
+    shown = watched.vip()
+    assert shown["sentAgeSec"] is not None and shown["installedAgeSec"] is None
+
+
+def test_the_api_does_not_answer(watched: Scene) -> None:
+    """Who has an address may not have been heard of; what is known is said with a warning."""
+    watched.api.set_tokens("another")
+    watched.api.close_connections()
+    wait_diagnosis(watched, ("cluster", "stale"), "vip 192.168.77.9", 60)
+    wait_diagnosis(watched, ("cluster", "stale"), "service prod/new")
+    answer = wait_diagnosis(watched, None)
+    assert [(s["mark"], s["reason"]) for s in steps(answer, "cluster")] == [("warn", "stale")]
+
+
+def test_nodes_of_the_other_family(watched: Scene) -> None:
+    """An IPv6 VIP, and no node with an IPv6 address: each node says so."""
+    vip = prefix_of(5, family=6)
+    ipv4 = [objects.node(node.name, node.address[4]) for node in watched.lab.nodes]
+    watched.api.put(*ipv4, *web(vip))
+    what = f"vip {vip.partition('/')[0]}"
+    answer = wait_diagnosis(watched, ("nodes", "node-has-no-ipv6"), what)
+    named = {(node.name, "node-has-no-ipv6") for node in watched.lab.nodes}
+    assert set(details(answer, "nodes")) == named
+
+
+def test_refused_before_endpoints_are_counted(watched: Scene) -> None:
+    """Nobody looked at them: that is not zero of zero."""
+    watched.api.put(objects.service("web-192-168-77-128", ADDRESS, labels={"app": "cd"}))
+    poll(lambda: watched.claim_reason(VIP) == "not-selected", 15, "it is not selected")
+    (claim,) = watched.vip()["claims"]
+    assert (claim["endpoints"], claim["endpointsUsable"]) == (None, None)
 
 
 @module_only(BGPD)
@@ -174,8 +262,21 @@ def test_prefix_list_of_the_route_map_without_ge(watched: Scene) -> None:
     watched.r1.config(["ip prefix-list KUBEVIP seq 10 permit 192.168.77.0/24"])
     answer = wait_diagnosis(watched, ("route-map", "no-entry-matches"))
     assert "ge 32" in details(answer, "route-map")["KUBEVIP", "prefix-length"]
-    watched.r1.config(["ip prefix-list KUBEVIP seq 10 permit 192.168.77.0/24 ge 32"])
+    watched.r1.config([remedy(answer)])
     wait_diagnosis(watched, None)
+
+
+@module_only(BGPD)
+def test_the_same_in_ipv6(watched: Scene) -> None:
+    """The entry for IPv4 that does not match either is not what is wrong."""
+    vip = prefix_of(5, family=6)
+    watched.add(vip)
+    what = f"vip {vip.partition('/')[0]}"
+    watched.r1.config(["ipv6 prefix-list KUBEVIP6 seq 10 permit fd00:77::/64"])
+    answer = wait_diagnosis(watched, ("route-map", "no-entry-matches"), what)
+    watched.r1.config([remedy(answer)])
+    wait_diagnosis(watched, None, what)
+    assert "KUBEVIP6 seq 10 permit fd00:77::/64 ge 128" in watched.r1.vtysh("show running-config")
 
 
 @module_only(BGPD)
@@ -194,6 +295,7 @@ def test_another_tag(watched: Scene) -> None:
     watched.type("kubevip cluster lab advertise web tag 99")
     answer = wait_diagnosis(watched, ("route-map", "no-entry-matches"))
     assert ("entry 10", "no-match") in details(answer, "route-map")
+    assert "advertise web tag 77" in answer["diagnosis"]["remedy"]
     watched.type("no kubevip cluster lab advertise web tag")
     wait_diagnosis(watched, None)
 

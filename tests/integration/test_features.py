@@ -30,6 +30,7 @@ def test_rows_are_in_order() -> None:
     assert numbers == sorted(set(numbers))
     for row in ROWS:
         assert len(cells(row)) == 3 and all(cells(row)), row
+        assert len(names_in(row)) == len(set(names_in(row))), row
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: cells(row)[0])

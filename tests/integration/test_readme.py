@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from dataclasses import replace
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Iterator
 
@@ -62,6 +63,46 @@ def test_links_lead_somewhere() -> None:
     for page in (ROOT / "README.md", ROOT / "frr-module" / "README.md", *(ROOT / "doc").glob("*.md")):
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+# systemd.special(7): the order of the targets themselves
+TARGETS = {
+    "network.target": {"network-pre.target"},
+    "network-online.target": {"network.target"},
+}
+
+
+def unit(name: str, text: str) -> dict[str, set[str]]:
+    """What comes before what, as a unit says: each name with those before it."""
+    order: dict[str, set[str]] = {}
+    for line in text.splitlines():
+        key, _, names = line.partition("=")
+        for other in names.split() if key in ("After", "Before") else ():
+            late, early = (name, other) if key == "After" else (other, name)
+            order.setdefault(late, set()).add(early)
+    return order
+
+
+def has_cycle(*orders: dict[str, set[str]]) -> bool:
+    """Whether systemd would have to leave one of the units out."""
+    names = {name for order in orders for name in order}
+    whole = {n: set().union(*(order.get(n, set()) for order in orders)) for n in names}
+    try:
+        TopologicalSorter(whole).prepare()
+    except CycleError:
+        return True
+    return False
+
+
+def test_units_are_in_an_order() -> None:
+    """kubewatch's beside FRR's own; the seed's edit of the latter makes an ordering cycle."""
+    ours = (ROOT / "packaging" / "systemd" / "kubewatch.service").read_text()
+    frr = "After=network-pre.target systemd-sysctl.service\nBefore=network.target\n"
+    edited = frr.replace("network-pre.target", "network-online.target")
+    kubewatch = unit("kubewatch.service", ours)
+    assert kubewatch["kubewatch.service"] >= {"frr.service", "network-online.target"}
+    assert not has_cycle(TARGETS, kubewatch, unit("frr.service", frr))
+    assert has_cycle(TARGETS, kubewatch, unit("frr.service", edited))
 
 
 def test_kernel_settings_are_those_of_the_lab() -> None:
