@@ -94,14 +94,18 @@ static void explain_other_table(uint32_t table, struct kvip_explain *x)
 			  table, table);
 }
 
-static void explain_elsewhere(struct kvip_explain *x)
+static void explain_elsewhere(const struct kvip_prefix *p, struct kvip_explain *x)
 {
+	const bool v4 = p->addr.family == KVIP_IPV4;
+	char prefix[KVIP_PREFIX_STRLEN], remedy[200];
 	const struct kvip_step s = { .step = "bgp",
 				     .mark = KVIP_MARK_UNKNOWN,
 				     .reason = "another-process",
-				     .remedy = "ask bgpd: `show bgp ipv4 unicast PREFIX`, `show "
-					       "route-map`, `show ip prefix-list`" };
+				     .remedy = x->diagnosed ? NULL : remedy };
 
+	snprintf(remedy, sizeof(remedy),
+		 "ask bgpd: `show bgp %s unicast %s`, `show route-map`, `show %s prefix-list`",
+		 v4 ? "ipv4" : "ipv6", kvip_prefix_render(p, prefix), v4 ? "ip" : "ipv6");
 	kvip_explain_step(x, &s, "what bgpd makes of it is not known here");
 }
 
@@ -124,5 +128,5 @@ void kvf_explain_more(void *ctx, const struct kvip_prefix *p, struct kvip_explai
 	if (explain_bgp)
 		explain_bgp(p, x);
 	else
-		explain_elsewhere(x);
+		explain_elsewhere(p, x);
 }

@@ -191,7 +191,7 @@ static void name_object(struct kvip_explain *x, const struct kvip_step *s, char 
 /* The remedy of the diagnosis stands where that is made, and at the end. */
 static bool repeats_diagnosis(const struct kvip_explain *x, const struct kvip_step *s)
 {
-	return x->diagnosed && strcmp(x->diagnosis.remedy, s->remedy) == 0 &&
+	return x->diagnosed && s->reason && strcmp(x->diagnosis.reason, s->reason) == 0 &&
 	       strcmp(x->diagnosis.step, s->step) != 0;
 }
 
@@ -221,6 +221,7 @@ void kvip_explain_step(struct kvip_explain *x, const struct kvip_step *step, con
 	va_end(args);
 	close_step(x);
 	diagnose(x, s, text);
+	x->unknown |= s->mark == KVIP_MARK_UNKNOWN;
 	if (x->json)
 		json_step(x, s, text);
 	else
@@ -312,7 +313,8 @@ static void end_text(struct kvip_explain *x)
 	char text[TEXT_STRLEN + 128];
 
 	if (!x->diagnosed) {
-		kvip_buf_puts(x->out, "=> nothing is in its way\n");
+		kvip_buf_printf(x->out, "=> nothing is in its way%s\n",
+				x->unknown ? ", as far as is known here" : "");
 		return;
 	}
 	snprintf(text, sizeof(text), "=> %s%s%s: %s", of_one ? "" : x->diagnosis.address,

@@ -52,6 +52,7 @@ struct kvip_explain {
 	bool in_details, in_step;
 	bool aside;      /* what is said now is no diagnosis */
 	char named[768]; /* text: the object that was named last; the next step does not repeat it */
+	bool unknown;    /* there was a step of which nobody knows */
 	bool diagnosed;
 	struct {
 		char address[KVIP_ADDR_STRLEN], step[32], reason[64], text[512], remedy[512];
