@@ -350,7 +350,7 @@ def test_no_server_at_all(pair: Faulty, second: FakeApiProcess) -> None:
     pair.untouched()
     second.accept()
     second.wait_watching(*KINDS, deadline=20)
-    assert current(pair) == second.url
+    poll(lambda: current(pair) == second.url, 5, "and is shown as the one in use")
     change_at(second, pair)
 
 
