@@ -387,6 +387,16 @@ static void cell_claim(struct kvip_show_job *j, const struct kvip_show_both *b)
 		kvip_columns_cell(j->table, "%s %s/%s", c->cluster, c->ns, c->name);
 }
 
+static void cell_why(struct kvip_show_job *j, enum kvip_reason why, enum kvip_reason warning)
+{
+	if (why == KVIP_REASON_NONE || warning == KVIP_REASON_NONE)
+		kvip_columns_cell(j->table, "%s",
+				  kvip_show_legend_word(&j->legend, warning ? warning : why));
+	else
+		kvip_columns_cell(j->table, "%s, %s", kvip_show_legend_word(&j->legend, why),
+				  kvip_show_legend_word(&j->legend, warning));
+}
+
 void kvip_show_both_row(struct kvip_show_job *j, const struct kvip_show_both *b)
 {
 	enum kvip_reason warning = b->vip ? b->vip->warning : KVIP_REASON_NONE;
@@ -398,11 +408,5 @@ void kvip_show_both_row(struct kvip_show_job *j, const struct kvip_show_both *b)
 	cell_claim(j, b);
 	kvip_columns_cell(j->table, "%s",
 			  b->vip ? kvip_show_since(j->s, b->vip->changed_ms, age) : "");
-	if (warning != KVIP_REASON_NONE)
-		kvip_columns_cell(j->table, "%s, %s",
-				  kvip_show_legend_word(&j->legend, kvip_show_both_why(b)),
-				  kvip_show_legend_word(&j->legend, warning));
-	else
-		kvip_columns_cell(j->table, "%s",
-				  kvip_show_legend_word(&j->legend, kvip_show_both_why(b)));
+	cell_why(j, kvip_show_both_why(b), warning);
 }

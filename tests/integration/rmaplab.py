@@ -208,7 +208,12 @@ class RouteMapLab(Peer):
         return self.r1.vty("bgpd", "configure terminal", *lines, check=False)
 
     def reset(self) -> None:
-        """Take everything back that the test typed or put."""
+        """Take everything back that the test typed or put.
+
+        What a restart left to be confirmed is confirmed first: a router that finds at its start that
+        the cluster has none of its VIPs any more asks its operator (rules: withdrawal guard).
+        """
+        poll(lambda: self.shown()["vips"]["restored"] == 0, 40, "the API was heard of every VIP")
         for lines in reversed(self._typed):
             self.type(*undo(lines))
         self._typed.clear()
@@ -344,6 +349,10 @@ class RouteMapLab(Peer):
             self.remove(f"{kind}/{obj['metadata']['namespace']}/{obj['metadata']['name']}")
 
     # ---- what is ---------------------------------------------------------------------------
+
+    def shown(self) -> dict:
+        """What `show kubevip json` says."""
+        return self.r1.vty_json("bgpd", "show kubevip")
 
     def wait_shadowed(self, prefix: str) -> None:
         """Return when r1's route for the VIP stands behind another one."""
