@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * DOC: checks of the configuration, the kernel's settings and the daemons beside us.
+ * DOC: what `show kubevip check` says: the configuration's, the engine's, this host's findings.
  *
- * Thread: T0, only when asked. A few small files of /proc and FRR's pid files are read; nothing is
- * remembered. What a check cannot read it says nothing about.
+ * Thread: T0, only when asked.
  */
 #include "frr/kvf_compat.h"
 
@@ -14,10 +13,7 @@
 #include "frr/kvf_zebra.h"
 #include "vip/kvip_show.h"
 
-#include "libfrr.h"
-
 #include <stdio.h>
-#include <unistd.h>
 
 /* Of the module: what only bgpd knows. */
 static void (*more)(kvf_check_say *say, void *ctx);
@@ -62,95 +58,6 @@ static void from_configuration(void *ctx, const char *text)
 	finding(ctx, "configuration", text);
 }
 
-/* The number in a file, or -1. */
-static long number_in(const char *path)
-{
-	FILE *f = fopen(path, "r");
-	long n = -1;
-
-	if (!f)
-		return -1;
-	if (fscanf(f, "%ld", &n) != 1)
-		n = -1;
-	fclose(f);
-	return n;
-}
-
-struct setting {
-	const char *path, *kind, *text;
-	long wrong; /* the value that is to be said */
-};
-
-static const struct setting settings[] = {
-	{ "/proc/sys/net/ipv4/ip_forward", "ip-forward",
-	  "net.ipv4.ip_forward is 0: this host forwards no IPv4", 0 },
-	{ "/proc/sys/net/ipv6/conf/all/forwarding", "ipv6-forwarding",
-	  "net.ipv6.conf.all.forwarding is 0: this host forwards no IPv6", 0 },
-	{ "/proc/sys/net/ipv4/fib_multipath_hash_policy", "multipath-hash-policy",
-	  "net.ipv4.fib_multipath_hash_policy is 0: one client always meets one node; 1 spreads by port",
-	  0 },
-	{ "/proc/sys/net/ipv6/fib_multipath_hash_policy", "ipv6-multipath-hash-policy",
-	  "net.ipv6.fib_multipath_hash_policy is 0: one client always meets one node; 1 spreads by port",
-	  0 },
-	{ "/proc/sys/net/ipv4/conf/all/rp_filter", "rp-filter",
-	  "net.ipv4.conf.all.rp_filter is 1 (strict): answers that come another way are dropped; 2 is loose",
-	  1 },
-};
-
-static void check_settings(struct report *r)
-{
-	for (size_t i = 0; i < array_size(settings); i++)
-		if (number_in(settings[i].path) == settings[i].wrong)
-			finding(r, settings[i].kind, settings[i].text);
-}
-
-/* When a process began, in seconds after boot; -1: no such process. proc(5), stat, field 22. */
-static double started_s(long pid)
-{
-	char path[64], text[1024];
-	unsigned long long ticks;
-	const char *after_name;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
-	f = fopen(path, "r");
-	if (!f)
-		return -1;
-	text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
-	fclose(f);
-	after_name = strrchr(text, ')');
-	if (!after_name ||
-	    sscanf(after_name + 1,
-		   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-		   &ticks) != 1)
-		return -1;
-	return (double)ticks / (double)sysconf(_SC_CLK_TCK);
-}
-
-static double daemon_started_s(const char *name)
-{
-	char path[512];
-	long pid;
-
-	snprintf(path, sizeof(path), "%s/%s.pid", frr_vtydir, name);
-	pid = number_in(path);
-	return pid > 0 ? started_s(pid) : -1;
-}
-
-/*
- * bgpd that has survived a restart of zebra keeps what it had redistributed and does not register again: it
- * hears of no change any more (measured on FRR 8.4.4; watchfrr restarts both). A second is the order
- * in which one start of FRR brings them up.
- */
-static void check_bgpd_deaf(struct report *r)
-{
-	double zebra = daemon_started_s("zebra"), bgpd = daemon_started_s("bgpd");
-
-	if (zebra >= 0 && bgpd >= 0 && bgpd + 1 < zebra)
-		finding(r, "bgpd-older-than-zebra",
-			"bgpd is older than zebra: zebra was restarted alone and bgpd hears of no route any more: restart bgpd");
-}
-
 static void check_zebra(struct report *r)
 {
 	if (kvf_host_engine() && !kvf_zebra_connected())
@@ -175,9 +82,8 @@ static void check_all(struct report *r)
 	if (kvf_host_engine())
 		kvip_engine_check(kvf_host_engine(), from_engine, r);
 	check_zebra(r);
-	check_bgpd_deaf(r);
-	check_settings(r);
 	check_width(r);
+	kvf_check_host(say, r);
 	if (more)
 		more(say, r);
 	if (kvf_record_note())

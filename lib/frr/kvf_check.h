@@ -14,3 +14,5 @@ typedef void kvf_check_say(void *ctx, const char *kind, const char *text);
 /** kvf_check_register - one more check, which calls @say for each thing it finds. The last one
  *  registered counts: there is the module's. */
 void kvf_check_register(void (*check)(kvf_check_say *say, void *ctx));
+/** kvf_check_host - this host's part: the kernel, FRR's processes, systemd's units. */
+void kvf_check_host(kvf_check_say *say, void *ctx);

@@ -36,7 +36,7 @@ static void where_to_look(const struct kvip_prefix *p, const char *and, char *bu
 
 /* zebra puts ours in as static. */
 static void say_present(const struct kvip_prefix *p, const struct kvf_rib_route *route,
-			struct kvip_explain *x)
+			const struct kvip_route_view *v, struct kvip_explain *x)
 {
 	struct kvip_step s = { .step = "kernel", .reason = "present" };
 	const bool ours = route->protocol == KVF_RIB_STATIC;
@@ -46,6 +46,11 @@ static void say_present(const struct kvip_prefix *p, const struct kvf_rib_route 
 		where_to_look(p, "and who has put it there", remedy, sizeof(remedy));
 		s.mark = x->diagnosed ? KVIP_MARK_NOTE : KVIP_MARK_NO;
 		s.reason = "other-route";
+		s.remedy = remedy;
+	} else if (v && v->state == KVIP_ROUTE_INSTALLED && !kvf_rib_agrees(route, v)) {
+		where_to_look(p, "and restart FRR if it stays so", remedy, sizeof(remedy));
+		s.mark = x->diagnosed ? KVIP_MARK_NOTE : KVIP_MARK_WARN;
+		s.reason = "other-next-hops";
 		s.remedy = remedy;
 	}
 	kvip_explain_step(x, &s, "the kernel has %s route: %s, %zu next hops",
@@ -67,7 +72,8 @@ static void say_absent(const struct kvip_prefix *p, struct kvip_explain *x)
 	kvip_explain_step(x, &s, "the kernel has no route of exactly this prefix");
 }
 
-static void explain_kernel(const struct kvip_prefix *p, struct kvip_explain *x)
+static void explain_kernel(const struct kvip_prefix *p, const struct kvip_route_view *v,
+			   struct kvip_explain *x)
 {
 	const struct kvip_step unknown = { .step = "kernel",
 					   .mark = KVIP_MARK_UNKNOWN,
@@ -76,7 +82,7 @@ static void explain_kernel(const struct kvip_prefix *p, struct kvip_explain *x)
 	int rc = ask_kernel(p, &route);
 
 	if (rc > 0)
-		say_present(p, &route, x);
+		say_present(p, &route, v, x);
 	else if (rc == 0)
 		say_absent(p, x);
 	else
@@ -124,7 +130,7 @@ void kvf_explain_more(void *ctx, const struct kvip_prefix *p, struct kvip_explai
 		explain_other_table(v.id.table, x);
 		return;
 	}
-	explain_kernel(p, x);
+	explain_kernel(p, known ? &v : NULL, x);
 	if (explain_bgp)
 		explain_bgp(p, x);
 	else

@@ -160,3 +160,13 @@ int kvf_rib_find(struct kvf_rib *r, const struct kvip_prefix *p, struct kvf_rib_
 		return 0; /* nothing at all leads there */
 	return answer.head.nlmsg_type == RTM_NEWROUTE ? read_route(&answer.head, p, out) : -EIO;
 }
+
+bool kvf_rib_agrees(const struct kvf_rib_route *route, const struct kvip_route_view *v)
+{
+	if (!v->want || v->want->resolution != KVIP_RESOLVE_CONNECTED || !v->installed)
+		return true;
+	for (size_t i = 0; i < route->n; i++)
+		if (!kvip_nhset_has(v->installed, &route->nhs[i]))
+			return false;
+	return route->n == v->installed->n;
+}

@@ -8,6 +8,7 @@
 #include "base/kvip_addr.h"
 #include "base/kvip_err.h"
 #include "base/kvip_limits.h"
+#include "vip/kvip_recon.h"
 
 /* Static routes of FRR, so ours, too: RTPROT_ZSTATIC in zebra/rt_netlink.h. */
 #define KVF_RIB_STATIC 196
@@ -30,5 +31,8 @@ void kvf_rib_close(struct kvf_rib *r);
  *  is none, negative errno: the kernel was not understood. */
 int kvf_rib_find(struct kvf_rib *r, const struct kvip_prefix *p,
 		 struct kvf_rib_route *out) KVIP_USE_RESULT;
+/** kvf_rib_agrees - has it the next hops that zebra confirmed? Recursive ones are not compared: the
+ *  kernel has what they resolve to. */
+bool kvf_rib_agrees(const struct kvf_rib_route *route, const struct kvip_route_view *v);
 /** kvf_rib_protocol - "bgp", "static", ...; numbers that have no name in @buf. */
 const char *kvf_rib_protocol(uint8_t protocol, char buf[8]);
