@@ -322,7 +322,7 @@ def test_entry_that_goes_on(watched: Scene) -> None:
     wait_diagnosis(watched, ("route-map", "denied-by-entry"))
     assert "entry 15" in steps(explain(watched), "route-map")[0]["text"]
     watched.wait_peer_lost(VIP)
-    watched.r1.config(["route-map KUBEVIP permit 30"])
+    watched.r1.config(["route-map KUBEVIP permit 30", "match ip address prefix-list KUBEVIP"])
     watched.r1.config(["route-map KUBEVIP permit 10", "on-match goto 30"])
     watched.wait_peer(VIP)
     wait_diagnosis(watched, None)
