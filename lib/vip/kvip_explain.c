@@ -400,18 +400,6 @@ static enum kvip_mark mark_of_state(enum kvip_route_state s)
 	}
 }
 
-static const char *remedy_of_state(enum kvip_route_state s)
-{
-	switch (s) {
-	case KVIP_ROUTE_WAITING:
-		return "see that zebra runs and answers";
-	case KVIP_ROUTE_SHADOWED:
-		return "that is what distances are for: remove your own static route, or let it be";
-	default:
-		return NULL;
-	}
-}
-
 static void explain_zebra(const struct kvip_route_view *v, struct kvip_explain *x)
 {
 	const bool refused = v->reason != KVIP_REASON_NONE;
@@ -420,7 +408,9 @@ static void explain_zebra(const struct kvip_route_view *v, struct kvip_explain *
 		.step = "zebra",
 		.mark = mark_of_state(v->state),
 		.reason = refused ? why->word : kvip_route_state_word(v->state),
-		.remedy = refused ? why->remedy : remedy_of_state(v->state),
+		.remedy = refused                          ? why->remedy
+			  : v->state == KVIP_ROUTE_WAITING ? "see that zebra runs and answers"
+							   : NULL,
 	};
 
 	if (!refused && v->state == KVIP_ROUTE_SENT && v->id.table)

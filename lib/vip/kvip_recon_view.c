@@ -64,6 +64,8 @@ static enum kvip_reason reason_of(const struct kvip_recon *r, const struct recon
 		return KVIP_REASON_STANDBY;
 	if (r->flushed)
 		return KVIP_REASON_FLUSHED;
+	if (state_of(r, e) == KVIP_ROUTE_SHADOWED)
+		return KVIP_REASON_OPERATOR_ROUTE;
 	return r->inject == KVIP_INJECT_ZEBRA ? e->refused : e->node_reason;
 }
 

@@ -177,7 +177,7 @@ def test_a_route_of_the_operator(watched: Scene, operator: TypedRoutes) -> None:
     operator.remove(f"ip route {VIP} {UPSTREAM} 15")
     wait_diagnosis(watched, None)
     operator.add(f"ip route {VIP} {UPSTREAM}")
-    wait_diagnosis(watched, ("zebra", "shadowed"))
+    wait_diagnosis(watched, ("zebra", "operator-route"))
     operator.remove(f"ip route {VIP} {UPSTREAM}")
     wait_diagnosis(watched, None)
 

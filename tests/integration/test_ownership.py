@@ -60,7 +60,7 @@ def test_his_first(scene: Scene, operator: TypedRoutes) -> None:
 def test_ours_first(watched: Scene, operator: TypedRoutes) -> None:
     operator.add(OWN)
     watched.wait_hops(HIS_HOPS)
-    watched.wait_state("shadowed")
+    assert watched.wait_state("shadowed")["reason"] == "operator-route"
     operator.remove(OWN)
     watched.wait_up(VIP)
     watched.wait_state("installed")

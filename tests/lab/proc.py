@@ -10,14 +10,16 @@ from pathlib import Path
 def start_time(pid: int) -> int | None:
     """Return the start time of `pid` in clock ticks after boot, or None if it is gone.
 
-    A pid alone does not name a process: it is reused. Pid and start time together do.
+    A pid alone does not name a process: it is reused. Pid and start time together do. A zombie is
+    gone when its other threads are, too: until then they may hold its files, and locks upon them.
     """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return None
     fields = stat.rpartition(")")[2].split()
-    return None if fields[0] in "ZX" else int(fields[19])
+    threads = int(fields[17])
+    return None if fields[0] in "ZX" and threads <= 1 else int(fields[19])
 
 
 def is_alive(pid: int, started: int) -> bool:

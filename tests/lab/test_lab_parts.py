@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,27 @@ def test_a_process_is_pid_and_start_time() -> None:
     child.wait()
     assert proc.start_time(child.pid) is None
     assert proc.in_pid_namespace(os.getpid())[os.getpid()] == os.getpid()
+
+
+# The first thread ends, the process does not.
+WITHOUT_ITS_FIRST_THREAD = """
+import ctypes, platform, threading, time
+threading.Thread(target=time.sleep, args=(60,)).start()
+ctypes.CDLL(None).syscall({"x86_64": 60, "aarch64": 93}[platform.machine()], 0)
+"""
+
+
+def test_a_process_lives_as_long_as_a_thread_of_it() -> None:
+    """Killed, it may hold its files after its first thread is a zombie."""
+    child = subprocess.Popen([sys.executable, "-c", WITHOUT_ITS_FIRST_THREAD])
+    try:
+        stat = Path(f"/proc/{child.pid}/stat")
+        poll(lambda: ") Z " in stat.read_text(), 10, "its first thread is a zombie")
+        assert proc.start_time(child.pid)
+    finally:
+        child.kill()
+    poll(lambda: proc.start_time(child.pid) is None, 10, "all of it is gone")
+    child.wait()
 
 
 def test_reap_leaves_live_runs_alone(tmp_path: Path) -> None:
