@@ -11,7 +11,7 @@ minimal="build-essential autoconf autoconf-archive automake libtool pkg-config b
 	libcurl4-openssl-dev libssl-dev libjson-c-dev libyaml-dev libbsd-dev libcap-dev libelf-dev python3-dev dpkg-dev
 	frr frr-pythontools python3 python3-yaml iproute2 procps util-linux openssl curl ca-certificates"
 # clang brings libFuzzer and the sanitizers by libclang-rt; llvm symbolizes their reports
-full="check python3-pytest python3-pytest-xdist python3-cryptography clang clang-format libclang-rt-dev llvm git shellcheck
+full="check python3-pytest python3-pytest-xdist python3-cryptography clang clang-format libclang-rt-dev llvm git shellcheck pyflakes3
 	iputils-ping tcpdump"
 
 log() { echo "deps: $*" >&2; }

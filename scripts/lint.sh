@@ -75,5 +75,10 @@ if command -v shellcheck >/dev/null; then
 	git ls-files -co --exclude-standard '*.sh' .ci/run | xargs shellcheck -S warning || complain "shellcheck"
 fi
 
+# Python
+if command -v pyflakes3 >/dev/null; then
+	git ls-files -co --exclude-standard '*.py' | xargs pyflakes3 || complain "pyflakes3"
+fi
+
 [ "$bad" = 0 ] && echo "lint: clean"
 exit "$bad"

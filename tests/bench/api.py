@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 from tests.fakeapi import Pki, objects
 from tests.fakeapi import server as fakeserver
 from tests.fakeapi.http11 import Answer, Request
-from tests.fakeapi.store import Key, Store, event, render
+from tests.fakeapi.store import Key, Store, render
 from tests.fakeapi.watch import Watch
 from tests.lab import Namespace
 

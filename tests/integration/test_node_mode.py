@@ -20,7 +20,7 @@ from tests.lab.seedlab import lan
 from tests.lab.shell import KubewatchSetup, find_module
 
 from .faillab import prefix_of
-from .nodescene import FAR, MATE, NodeScene, lines_of
+from .nodescene import FAR, NodeScene, lines_of
 
 ALL = ("kube1", "kube2", "kube3")
 LAN1 = lan(12)
