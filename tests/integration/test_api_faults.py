@@ -321,7 +321,7 @@ def test_refused_credentials_are_api_loss_at_once(code: int, faulty: Faulty) -> 
     faulty.api.fault("status", verb="watch", times=None, **refusal(code, ""))
     faulty.api.close_connections()
     faulty.wait_error("services", code)
-    assert faulty.client()["state"] == "stale"
+    poll(lambda: faulty.client()["state"] == "stale", 5, "and the cluster is stale")
     assert "stale" in faulty.trouble()
     faulty.untouched()
     faulty.api.clear_faults()
@@ -351,12 +351,12 @@ def test_refused_connections(faulty: Faulty) -> None:
     for plural in KINDS:
         faulty.wait_error(plural)
     poll(lambda: faulty.client()["servers"][0]["failures"], 10, "the server's failures count")
-    assert faulty.client()["servers"][0]["lastError"]
+    poll(lambda: faulty.client()["servers"][0]["lastError"], 5, "and what it said")
     faulty.untouched()
     faulty.api.accept()
     for plural in KINDS:
         faulty.follows(plural)
-    assert faulty.client()["servers"][0]["lastError"] is None
+    poll(lambda: not faulty.client()["servers"][0]["lastError"], 5, "the server is well again")
 
 
 def test_refusal_of_new_connections_is_no_end_of_open_watches(faulty: Faulty) -> None:
