@@ -222,7 +222,8 @@ struct kvip_engine_summary {
 	/* sum of a hash of (prefix, next hops, tag, distance) over decided routes: compare two
 	 * routers (F20) */
 	uint64_t table_digest;
-	uint64_t conflicts_begun; /* since the start */
+	size_t warned[KVIP_REASON_MAX]; /* VIPs by their warning */
+	uint64_t conflicts_begun;       /* since the start */
 	uint64_t conf_generation;
 	size_t backlog; /* keys still to be decided */
 	/* node mode: the Node object that this router is; "": none, or unknown */

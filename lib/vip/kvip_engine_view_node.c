@@ -294,6 +294,7 @@ void kvip_engine_get_summary(struct kvip_engine *e, struct kvip_engine_summary *
 	out->vips_routed = t->n_told;
 	out->vips_restored = t->n_as_restored;
 	out->conflicts = t->n_conflicts;
+	memcpy(out->warned, t->n_warned, sizeof(out->warned));
 	out->conflicts_begun = t->conflicts_begun;
 	out->table_digest = t->digest;
 	out->conf_generation = t->conf ? t->conf->generation : 0;

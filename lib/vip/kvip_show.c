@@ -167,12 +167,29 @@ static void router_trouble(struct show *sh)
 			    rec->by_state[KVIP_ROUTE_OVERDUE]);
 }
 
+/* VIPs that are routed as they were, or to nodes that are in trouble. */
+static void held_trouble(struct show *sh)
+{
+	static const enum kvip_reason kept[] = { KVIP_REASON_NODE_KEPT, KVIP_REASON_ENDPOINTS_KEPT,
+						 KVIP_REASON_PREFIX_LIST_HOLDS };
+
+	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++) {
+		const struct kvip_reason_info *why = kvip_reason_info(kept[i]);
+
+		if (sh->sum.warned[kept[i]])
+			add_trouble(sh, why->word, NULL, "%zu VIPs: %s%s%s",
+				    sh->sum.warned[kept[i]], why->text, why->remedy[0] ? ": " : "",
+				    why->remedy);
+	}
+}
+
 static void find_trouble(struct show *sh)
 {
 	if (!sh->s->engine)
 		add_trouble(sh, "starting", NULL, "starting: nothing has been decided yet");
 	else
 		kvip_engine_each_cluster(sh->s->engine, cluster_trouble, sh);
+	held_trouble(sh);
 	router_trouble(sh);
 }
 

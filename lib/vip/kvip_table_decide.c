@@ -83,7 +83,7 @@ static void note_pick(struct kvip_table *t, struct kvip_vip *v, const struct kvi
 	v->conflict = p->conflict;
 	v->over_limit = p->over_limit;
 	v->reason = p->reason;
-	v->warning = p->warning;
+	kvip_vip_warn(t, v, (enum kvip_reason)p->warning);
 }
 
 static bool debugging(const struct kvip_table *t)
@@ -212,7 +212,7 @@ static void decide_nobody(struct kvip_table *t, struct kvip_vip *v)
 		decided(t, v, KVIP_QUEUE_NONE);
 	} else if (v->in_force && kvip_vip_waits_for_cilium(v)) {
 		v->reason = KVIP_REASON_CILIUM_UNKNOWN;
-		v->warning = KVIP_REASON_CILIUM_HOLDS;
+		kvip_vip_warn(t, v, KVIP_REASON_CILIUM_HOLDS);
 		debug_decision(t, v, "held");
 		decided(t, v, KVIP_QUEUE_NONE);
 	} else if (!v->in_force) {

@@ -162,8 +162,9 @@ struct kvip_table {
 	kvip_msec now;
 	kvip_wall wall;
 	size_t n_told, n_as_restored, n_conflicts, n_over_limit, n_dirty;
-	uint64_t conflicts_begun; /* since the start */
-	bool room;                /* a cluster that was full no longer is */
+	size_t n_warned[KVIP_REASON_MAX]; /* VIPs by their warning */
+	uint64_t conflicts_begun;         /* since the start */
+	bool room;                        /* a cluster that was full no longer is */
 	uint64_t digest; /* sum over decided routes of a hash of each: see kvip_table_vip.c */
 	struct kvip_cache *garbage; /* to be freed when the lock is not held */
 	bool batch_open;            /* something was done since the last batch ended */
@@ -235,6 +236,8 @@ void kvip_vip_enqueue(struct kvip_table *t, struct kvip_vip *v, enum kvip_vip_qu
 /** kvip_vip_release - free @v if nothing is in force, claimed or restored. Return: true when it is
  *  gone. */
 bool kvip_vip_release(struct kvip_table *t, struct kvip_vip *v);
+/** kvip_vip_warn - what is to be said of it though it is routed; NONE. Counted. */
+void kvip_vip_warn(struct kvip_table *t, struct kvip_vip *v, enum kvip_reason warning);
 /** kvip_vip_set_in_force - the one place that changes what is in force; @r NULL: nothing. Not
  *  while it is PENDING. Takes r->nhs. */
 void kvip_vip_set_in_force(struct kvip_table *t, struct kvip_vip *v, const struct kvip_route *r,

@@ -119,9 +119,19 @@ bool kvip_vip_release(struct kvip_table *t, struct kvip_vip *v)
 {
 	if (v->in_force || v->restored || !SLIST_EMPTY(&v->claims) || v->queue != KVIP_QUEUE_NONE)
 		return false;
+	kvip_vip_warn(t, v, KVIP_REASON_NONE);
 	RB_REMOVE(kvip_vips, &t->vips, v);
 	kvip_free(v);
 	return true;
+}
+
+void kvip_vip_warn(struct kvip_table *t, struct kvip_vip *v, enum kvip_reason warning)
+{
+	if (v->warning)
+		t->n_warned[v->warning]--;
+	v->warning = (uint8_t)warning;
+	if (v->warning)
+		t->n_warned[v->warning]++;
 }
 
 /* Over prefix, next hops, tag and distance, in network order. */

@@ -241,10 +241,12 @@ def test_undefined_list_denies_new_and_holds_present(listed: Scene) -> None:
         listed.add(other, wait=False)
         poll(lambda: listed.vip(other)["reason"] == "prefix-list-undefined", 10, "denied")
     assert listed.vip()["warning"] == "prefix-list-undefined-holds" and listed.vip()["held"]
+    assert listed.trouble() == {"prefix-list-undefined-holds"}
     assert listed.route(other) is None
     apply(listed, PERMIT_ALL)
     listed.wait_up(VIP, other)
     assert listed.vip()["warning"] is None
+    assert listed.trouble() == set()
 
 
 def test_undefined_list_from_the_start(scene: Scene) -> None:

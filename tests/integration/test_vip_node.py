@@ -114,6 +114,7 @@ def test_all_nodes_silent_keeps_the_last_good_ones(kube: KubeLab) -> None:
     kube.fence()
     kube.routed(STEADY)
     assert kube.vip(STEADY)["warning"] == "node-kept"
+    assert [t["kind"] for t in kube.show()["trouble"]] == ["node-kept"]
     kube.client.node_ready("kube3")  # the first one that is back; the others have a minute
     kube.until(lambda: kube.node_reason("kube3") == "selected", "one is back")
     kube.fence()
@@ -121,3 +122,4 @@ def test_all_nodes_silent_keeps_the_last_good_ones(kube: KubeLab) -> None:
     kube.client.node_ready("kube1")
     kube.client.node_ready("kube2")
     kube.until(lambda: kube.vip(STEADY)["warning"] is None, "all are back")
+    assert kube.show()["trouble"] == []
