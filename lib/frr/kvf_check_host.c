@@ -113,7 +113,8 @@ static void check_bgpd_deaf(kvf_check_say *say, void *ctx)
 /*
  * Does the kernel have what zebra says that it has? One route is asked for of each set of next
  * hops, some 20 microseconds each: it is by sets that zebra 8.4.4 goes wrong, which takes next-hop
- * objects for there that the kernel dropped with a link. What has just changed may be on its way.
+ * objects for there that the kernel dropped with a link. What has just changed may be on its way;
+ * somebody else's route is there by policy routing, or zebra would say that ours is not.
  */
 #define SETTLED_MS 2000
 #define MAX_ROUTES 4096
@@ -154,15 +155,14 @@ static bool compare(void *ctx, const struct kvip_route_view *v)
 	if (!is_settled(c, v) || !is_new(c, v->usable))
 		return true;
 	rc = kvf_rib_find(&c->rib, &v->id.prefix, &route);
-	if (rc < 0 || (rc > 0 && route.protocol == KVF_RIB_STATIC && kvf_rib_agrees(&route, v)))
+	if (rc < 0)
+		return false;
+	if (rc > 0 && (route.protocol != KVF_RIB_STATIC || kvf_rib_agrees(&route, v)))
 		return c->n_asked < MAX_ASKED;
 	snprintf(
 		text, sizeof(text),
 		"zebra says that the kernel has the route to %s with %u next hops, the kernel has %s: restart FRR, with `no zebra nexthop kernel enable` if it is 8.4",
-		kvip_prefix_render(&v->id.prefix, prefix), v->usable->n,
-		rc == 0                            ? "none"
-		: route.protocol == KVF_RIB_STATIC ? "others"
-						   : "somebody else's");
+		kvip_prefix_render(&v->id.prefix, prefix), v->usable->n, rc ? "others" : "none");
 	c->say(c->ctx, "kernel-differs", text);
 	return false;
 }
