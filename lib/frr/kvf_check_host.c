@@ -15,7 +15,6 @@
 
 #include "libfrr.h"
 
-#include <errno.h>
 #include <glob.h>
 #include <stdio.h>
 #include <string.h>

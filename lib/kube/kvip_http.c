@@ -199,11 +199,12 @@ static bool is_alive(const struct kvip_http *h, long port)
 static void hang_up(const struct kvip_http_transfer *t)
 {
 	struct kvip_http *h = t->http;
-	long port = local_port(t);
+	long port = local_port(t), remote = 0;
 
 	if (port == 0 || is_alive(h, port))
 		return;
-	kvip_sockets_shut(&h->sockets, port);
+	curl_easy_getinfo(t->easy, CURLINFO_PRIMARY_PORT, &remote);
+	kvip_sockets_shut(&h->sockets, port, remote);
 	kvip_debug(h->log, KVIP_DEBUG_API, "%s: a connection that hangs is ended", t->url);
 }
 

@@ -4,7 +4,8 @@
  *
  * libcurl closes them, and does not always say so (7.88.1: a connection that is dropped while it is
  * being made). So numbers are remembered, at most one time each, and the kernel is asked whether
- * one is still a socket with that port.
+ * one is still a socket with those ports. Both: the number may be a BGP session's by now, and
+ * Linux gives one local port to several connections whose peers differ.
  *
  * Sources: libcurl 7.88.1, traced; Linux tcp(7).
  */
@@ -51,7 +52,9 @@ int kvip_sockets_open(struct kvip_sockets *s, int family, int type, int protocol
 	return fd;
 }
 
-static bool has_port(int fd, long port)
+typedef int name_fn(int fd, struct sockaddr *sa, socklen_t *len);
+
+static bool has_port(name_fn *name, int fd, long port)
 {
 	union {
 		struct sockaddr sa;
@@ -60,16 +63,17 @@ static bool has_port(int fd, long port)
 	} a = { 0 };
 	socklen_t len = sizeof(a);
 
-	if (getsockname(fd, &a.sa, &len))
+	if (name(fd, &a.sa, &len))
 		return false;
 	if (a.sa.sa_family == AF_INET)
 		return ntohs(a.in.sin_port) == port;
 	return a.sa.sa_family == AF_INET6 && ntohs(a.in6.sin6_port) == port;
 }
 
-void kvip_sockets_shut(const struct kvip_sockets *s, long port)
+void kvip_sockets_shut(const struct kvip_sockets *s, long local, long remote)
 {
 	for (unsigned int i = 0; i < s->n; i++)
-		if (has_port(s->fd[i], port))
+		if (has_port(getsockname, s->fd[i], local) &&
+		    has_port(getpeername, s->fd[i], remote))
 			(void)shutdown(s->fd[i], SHUT_RDWR);
 }

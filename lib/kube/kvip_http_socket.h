@@ -15,5 +15,5 @@ struct kvip_sockets {
 
 /** kvip_sockets_open - as socket(2), with the options that find a dead peer. -1: see errno. */
 int kvip_sockets_open(struct kvip_sockets *s, int family, int type, int protocol);
-/** kvip_sockets_shut - end the connections from this local port; their owner closes them. */
-void kvip_sockets_shut(const struct kvip_sockets *s, long port);
+/** kvip_sockets_shut - end the connections between these two ports; their owner closes them. */
+void kvip_sockets_shut(const struct kvip_sockets *s, long local, long remote);

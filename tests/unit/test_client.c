@@ -9,14 +9,17 @@
 
 #include "kube/kvip_client.h"
 #include "kube/kvip_http.h"
+#include "kube/kvip_http_socket.h"
 
 #include <check.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define PATIENCE_MS 8000
@@ -615,6 +618,59 @@ START_TEST(test_names_are_resolved_in_the_background)
 }
 END_TEST
 
+/* ---- sockets ---- */
+
+static int listener(struct sockaddr_in *at)
+{
+	socklen_t len = sizeof(*at);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	*at = (struct sockaddr_in){ .sin_family = AF_INET };
+	at->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)at, len), 0);
+	ck_assert_int_eq(listen(fd, 1), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)at, &len), 0);
+	return fd;
+}
+
+/* From port *@from; 0: any, which it becomes. */
+static int connection(struct kvip_sockets *sockets, in_port_t *from, const struct sockaddr_in *to)
+{
+	struct sockaddr_in own = { .sin_family = AF_INET, .sin_port = *from };
+	int fd = kvip_sockets_open(sockets, AF_INET, SOCK_STREAM, 0), yes = 1;
+	socklen_t len = sizeof(own);
+
+	own.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)), 0);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&own, len), 0);
+	ck_assert_int_eq(connect(fd, (const struct sockaddr *)to, sizeof(*to)), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&own, &len), 0);
+	*from = own.sin_port;
+	return fd;
+}
+
+/* Two connections from one local port, and one of them hangs. */
+START_TEST(test_connections_to_others_are_not_ended)
+{
+	struct sockaddr_in server, neighbour;
+	struct kvip_sockets sockets = { .n = 0 };
+	int listening[2] = { listener(&server), listener(&neighbour) }, ours, bgp;
+	in_port_t port = 0;
+	char c;
+
+	ours = connection(&sockets, &port, &server);
+	bgp = connection(&sockets, &port, &neighbour);
+	kvip_sockets_shut(&sockets, ntohs(port), ntohs(server.sin_port));
+	ck_assert_int_eq(recv(ours, &c, 1, MSG_DONTWAIT), 0);
+	ck_assert_int_eq(recv(bgp, &c, 1, MSG_DONTWAIT), -1);
+	ck_assert_int_eq(errno, EAGAIN);
+	close(ours);
+	close(bgp);
+	close(listening[0]);
+	close(listening[1]);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("client");
@@ -649,6 +705,7 @@ int main(void)
 	suite_add_tcase(s, t);
 	tcase_add_loop_test(p, test_explain, 0, (int)(sizeof(explained) / sizeof(explained[0])));
 	tcase_add_test(p, test_names_are_resolved_in_the_background);
+	tcase_add_test(p, test_connections_to_others_are_not_ended);
 	suite_add_tcase(s, p);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);
